@@ -1,0 +1,1 @@
+"""How a gateway speaks: its data, its dialect, its failures."""
