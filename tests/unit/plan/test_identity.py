@@ -143,7 +143,11 @@ def test_numpy_like_subclasses_hash_as_the_plain_type():
     assert request_id(**with_(params={"size": Size("auto")})) == request_id(**with_(params={"size": "auto"}))
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, {1, 2}, b"x", object(), [math.nan]], ids=str)
+@pytest.mark.parametrize(
+    "value",
+    [math.nan, math.inf, -math.inf, {1, 2}, b"x", object(), [math.nan]],
+    ids=["nan", "inf", "minus inf", "set", "bytes", "object", "nan in a list"],
+)
 def test_what_json_cannot_say_is_refused(value):
     """A value without one spelling cannot be part of an id."""
     with pytest.raises(ValueError, match=r"JSON|cannot hold"):
