@@ -1,0 +1,1 @@
+"""What happened: an append-only file of facts, its reader and writer, and the state that folding it yields."""
