@@ -1,10 +1,9 @@
 """The program as a user meets it: a child process with arguments, an environment, two streams and an exit code."""
 
+import functools
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 import urllib.request
@@ -13,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from fakes.zygote import Child, Zygote
 
 import batchgen
 
@@ -50,20 +51,17 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "error", "NO_COLOR": "1", **(extra or {})}
 
 
-def start(*arguments: object, cwd: Path, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+@functools.cache
+def _zygote(_pid: int) -> Zygote:
+    return Zygote(environment())
+
+
+def start(*arguments: object, cwd: Path, env: Mapping[str, str] | None = None) -> Child:
     """A running `batchgen ARGUMENTS`; standard input is closed."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "batchgen", *map(str, arguments)],
-        cwd=cwd,
-        env=environment(env),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return _zygote(os.getpid()).start([*map(str, arguments)], cwd=cwd, env=environment(env))
 
 
-def finish(process: subprocess.Popen[str]) -> Finished:
+def finish(process: Child) -> Finished:
     """Wait for a started call."""
     out, err = process.communicate(timeout=PATIENCE_SECONDS)
     return Finished(code=process.returncode, out=out, err=err)
@@ -109,9 +107,8 @@ def sandbox(*arguments: str, cwd: Path) -> Iterator[Sandbox]:
         process.communicate(timeout=10)
 
 
-def _address(process: subprocess.Popen[str]) -> str:
+def _address(process: Child) -> str:
     """The base URL that the server prints first, whatever the words around it."""
-    assert process.stdout is not None
     for line in process.stdout:
         for word in line.split():
             if word.startswith("http://127.0.0.1:"):
