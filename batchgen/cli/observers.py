@@ -91,10 +91,14 @@ class Several(NullObserver):
 
 
 class JsonEvents(NullObserver):
-    """NDJSON on stdout. A reader that went away does not stop a paid run: what is left is simply not said."""
+    """NDJSON on stdout. A reader that went away does not stop a paid run: what is left is simply not said.
 
-    def __init__(self, screen: Screen) -> None:
+    `put` takes the lines instead of the screen.
+    """
+
+    def __init__(self, screen: Screen, put: Callable[[str], None] | None = None) -> None:
         self._screen = screen
+        self._put = put or screen.raw
         self._is_heard = True
 
     def plan(self, event: PlanEvent) -> None:
@@ -117,8 +121,8 @@ class JsonEvents(NullObserver):
         if not self._is_heard:
             return
         try:
-            self._screen.raw(line)
-        except (ReaderGoneError, StorageError):
+            self._put(line)
+        except (ReaderGoneError, StorageError, OSError):
             self._is_heard = False
             self._screen.note("events cannot be written any more; the run goes on without them")
 

@@ -7,11 +7,12 @@ from batchgen.cli.jobpath import find_manifest
 from batchgen.cli.options import JobOptions, LimitOptions, RunOptions, SelectionOptions
 from batchgen.cli.settings import read_settings
 from batchgen.cli.shell import Shell
+from batchgen.errors import FolderError
 from batchgen.manifest.load import load
 from batchgen.plan.select import Selection, parse_selection
-from batchgen.run.job import Options
+from batchgen.run.job import Job, Options
 
-__all__ = ["options_for"]
+__all__ = ["existing", "options_for"]
 
 
 def options_for(
@@ -53,6 +54,14 @@ def options_for(
         accept_risk=run.yes,
     )
     return _with_defaults(shell, options)
+
+
+def existing(job: Job) -> Job:
+    """The job, whose folder has to be there. Raises FolderError: a mistyped option must not look like an empty job."""
+    if job.folder.is_dir():
+        return job
+    message = f"'{job.folder}' is not there: nothing was made yet, or it was made with other options"
+    raise FolderError(message)
 
 
 def _selected(asked: SelectionOptions) -> Selection:

@@ -1,4 +1,4 @@
-"""What `run` and `retry` share: open the job, choose who listens, connect the outside, run."""
+"""What `run`, `retry` and `redo` share: open the job, choose who listens, connect the outside, run."""
 
 import asyncio
 import contextlib
@@ -13,6 +13,7 @@ from batchgen.cli.confirm import ask_before
 from batchgen.cli.observers import Cron, Ending, JsonEvents, LineLog, Several
 from batchgen.cli.opening import options_for
 from batchgen.cli.options import JobOptions, LimitOptions, RunOptions, SelectionOptions
+from batchgen.cli.outbox import outbox
 from batchgen.cli.planfile import read_plan_file
 from batchgen.cli.planview import show_head, show_plan
 from batchgen.cli.screen import Screen
@@ -41,10 +42,13 @@ def run_job(
     limits: LimitOptions,
     run: RunOptions,
     send_refused: bool = False,
+    only_ids: frozenset[str] | None = None,
 ) -> int:
     """Run a job, or with `dry_run` show what would be sent. Returns the exit code; raises before anything is sent."""
     clock = SystemClock()
-    options = options_for(shell, job, selection=selection, limits=limits, run=run, send_refused=send_refused)
+    options = options_for(
+        shell, job, selection=selection, limits=limits, run=run, send_refused=send_refused, only_ids=only_ids
+    )
     opened = open_job(_planned(options, run), now=clock.now())
     _check_plan_file(opened, run)
     if run.dry_run:
@@ -132,7 +136,9 @@ async def _embed(provider: Provider) -> AsyncIterator[str]:
 def _listeners(shell: Shell, job: Job, asked: JobOptions, run: RunOptions, clock: Clock) -> Iterator[Observer]:
     """Who hears of the run: the summary always, a bar on a terminal or lines elsewhere, events for programs."""
     with contextlib.ExitStack() as stack:
-        observers: list[Observer] = [JsonEvents(shell.screen)] if run.json else []
+        observers: list[Observer] = []
+        if run.json:
+            observers.append(JsonEvents(shell.screen, stack.enter_context(outbox(shell.screen))))
         if run.log_file is not None:
             observers.append(JsonEvents(stack.enter_context(_log(run.log_file, shell))))
         images = _from_here(job.folder / "images")

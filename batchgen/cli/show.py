@@ -1,6 +1,5 @@
 """`batchgen show`: everything about one slot: what is asked for, what would be sent, what happened."""
 
-import difflib
 import json
 import os
 import textwrap
@@ -9,6 +8,7 @@ from typing import Any
 
 import click
 
+from batchgen.cli.choosing import no_slot
 from batchgen.cli.figures import money, size
 from batchgen.cli.opening import options_for
 from batchgen.cli.options import JobOptions, job_options, screen_options
@@ -16,7 +16,6 @@ from batchgen.cli.plantext import TINTS
 from batchgen.cli.screen import Ink, Line, inert, one_line
 from batchgen.cli.shell import Shell
 from batchgen.clock import SystemClock
-from batchgen.errors import UsageError
 from batchgen.files import Folder
 from batchgen.ledger.entry import (
     AttemptFailed,
@@ -40,8 +39,6 @@ from batchgen.run.survey import Survey, look
 __all__ = ["command"]
 
 _LABEL_WIDTH = 10
-_SUGGESTIONS = 3
-_SEARCHED = 5_000  # comparing spellings is slow
 
 
 @click.command("show")
@@ -70,15 +67,10 @@ def _found(survey: Survey, wanted: str) -> SlotStatus | Orphan:
     known: dict[str, SlotStatus | Orphan] = {orphan.id: orphan for orphan in survey.standing.orphans}
     known |= {orphan.slot: orphan for orphan in survey.standing.orphans}
     known |= {status.request.id: status for status in survey.standing.slots}
-    slots = {status.request.slot: status for status in survey.standing.slots}
-    known |= slots
+    known |= {status.request.slot: status for status in survey.standing.slots}
     if wanted in known:
         return known[wanted]
-    near = [slot for slot in slots if wanted in slot][:_SUGGESTIONS]
-    near = near or difflib.get_close_matches(wanted, list(slots)[:_SEARCHED], n=_SUGGESTIONS, cutoff=0.5)
-    advice = f"did you mean {', '.join(near)}?" if near else "`batchgen ls` lists them"
-    message = f"no slot '{wanted}' in {survey.job.name}; {advice}"
-    raise UsageError(message)
+    raise no_slot(survey, wanted)
 
 
 def _status(status: SlotStatus) -> Iterator[Line]:

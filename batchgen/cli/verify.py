@@ -1,27 +1,32 @@
-"""`batchgen verify`: hold every finished file, or the ledger itself, against what was recorded. Changes nothing."""
+"""`batchgen verify`: hold every finished file, or the ledger itself, against what was recorded.
+
+Changes nothing, except that `--repair` mends a damaged ledger.
+"""
 
 import os
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import click
 
 from batchgen.cli.audit import Audit
 from batchgen.cli.figures import amount
-from batchgen.cli.opening import options_for
+from batchgen.cli.opening import existing, options_for
 from batchgen.cli.options import JobOptions, job_options, screen_options
 from batchgen.cli.screen import Ink, Screen, one_line
 from batchgen.cli.shell import Shell
 from batchgen.clock import SystemClock
-from batchgen.errors import FolderError, UsageError
-from batchgen.files import FileFact, Folder
+from batchgen.errors import FolderError, LedgerDamagedError, UsageError
+from batchgen.files import Folder
 from batchgen.images.picture import MAX_PIXELS
-from batchgen.images.store import Expected, find_parts, inspect
+from batchgen.images.store import find_parts, inspect
 from batchgen.ledger.journal import LEDGER, read_state
-from batchgen.ledger.record import SavedImage
+from batchgen.ledger.repair import find_gaps
 from batchgen.ledger.replay import replay
 from batchgen.ledger.state import State
 from batchgen.run.job import Job, open_job
+from batchgen.run.mend import mend
+from batchgen.run.recover import unknown_parts
+from batchgen.run.survey import finished_files
 
 __all__ = ["command"]
 
@@ -51,19 +56,20 @@ class Subset:
 @click.option("--full", is_flag=True, help="Read and hash every file, not only those whose size or time is off.")
 @click.option("--subset", metavar="N/T", help="Read and hash the N-th of T parts: 1/7 on Monday, 2/7 on Tuesday.")
 @click.option("--ledger", is_flag=True, help="Check the ledger instead: its checksums, and the rules it has to keep.")
+@click.option("--repair", is_flag=True, help="Mend a damaged ledger; what it may have lost is held until you decide.")
 @screen_options
-def command(shell: Shell, job: JobOptions, *, full: bool, subset: str | None, ledger: bool) -> int:
+def command(shell: Shell, job: JobOptions, *, full: bool, subset: str | None, ledger: bool, repair: bool) -> int:
     """Check that every finished image is there and as it was paid for.
 
     Exit 0 when all is sound, 3 for missing or damaged images, 7 for a damaged ledger. Retouched images are listed
-    and count as sound.
+    and count as sound. --repair keeps a copy of the damaged ledger, and sends nothing.
     """
     chosen = Subset(part=1, parts=1) if full else _subset(subset)
-    opened = open_job(options_for(shell, job), now=SystemClock().now())
-    if not opened.folder.is_dir():
-        message = f"'{opened.folder}' is not there: nothing was made yet, or it was made with other options"
-        raise FolderError(message)
+    opened = existing(open_job(options_for(shell, job), now=SystemClock().now()))
     with Folder(opened.folder) as folder:
+        if repair:
+            _repair(shell.screen, folder, job)
+            return _check_ledger(shell.screen, folder)
         return _check_ledger(shell.screen, folder) if ledger else _check_files(shell.screen, opened, folder, chosen)
 
 
@@ -80,7 +86,8 @@ def _subset(text: str | None) -> Subset | None:
 def _check_files(screen: Screen, job: Job, folder: Folder, chosen: Subset | None) -> int:
     state, _ = read_state(folder)
     seen = folder.scan("images")
-    expected = list(_expected(state, seen))
+    saved = {request_id: record.saved for request_id, record in state.records.items() if record.saved is not None}
+    expected = [file for file in finished_files(state, seen) if not saved[file.request].is_aside]
     to_hash = [file for file in expected if chosen is not None and chosen.holds(file.request)]
     hashed = {file.request for file in to_hash}
     others = [file for file in expected if file.request not in hashed]
@@ -100,37 +107,26 @@ def _check_files(screen: Screen, job: Job, folder: Folder, chosen: Subset | None
     return _DAMAGED_IMAGES if bad else 0
 
 
-def _expected(state: State, seen: Mapping[str, FileFact]) -> Iterator[Expected]:
-    """Every image that is somebody's current one, where it is now."""
-    parts = {(part.request, part.attempt): part.path for part in find_parts(seen)}
-    for request_id, record in state.records.items():
-        saved = record.saved
-        if saved is None or saved.is_aside:
-            continue
-        path = _place(saved, parts.get((request_id, saved.attempt)), seen)
-        yield Expected(
-            request=request_id,
-            path=path,
-            bytes=saved.bytes,
-            sha256=saved.sha256,
-            saved_at=saved.at,
-            is_trusted=state.is_run_finished(saved.run) and path == saved.path,
-        )
-
-
-def _place(saved: SavedImage, part: str | None, seen: Mapping[str, FileFact]) -> str:
-    """A crash between a record and its rename leaves the file where it was; the next run finishes that."""
-    places = (saved.path, part, saved.moved_from)
-    return next((place for place in places if place is not None and place in seen), saved.path)
-
-
 def _doubts(state: State) -> list[str]:
     return [record.slot for record in state.records.values() if record.is_in_doubt]
 
 
 def _check_ledger(screen: Screen, folder: Folder) -> int:
-    """Replay every line and judge it. Raises LedgerDamagedError for damage inside."""
-    _, end = read_state(folder)
+    """Replay every line and judge it. Raises LedgerDamagedError for damage inside, after naming all of it."""
+    # Before the ledger: a run that is on records an attempt before its temp file appears.
+    parts = find_parts(folder.scan("images"))
+    try:
+        state, end = read_state(folder)
+    except LedgerDamagedError:
+        for gap in find_gaps(folder):
+            screen.line(Ink("damaged  ", "red"), f"{LEDGER}, {gap}")
+        raise
+    for part in unknown_parts(parts, state):
+        message = (
+            f"'{part.path}' belongs to an attempt that the ledger does not know, so it lost lines at its end; "
+            "put the newer ledger back, or use `batchgen verify --repair`"
+        )
+        raise LedgerDamagedError(message)
     audit = Audit()
     try:
         descriptor = folder.open_read(LEDGER)
@@ -145,3 +141,17 @@ def _check_ledger(screen: Screen, folder: Folder) -> int:
     rules = f"{amount(len(audit.findings), 'rule')} broken" if audit.findings else "every rule is kept"
     screen.line(f"{LEDGER}: {audit.entries:,} entries, every checksum is right, {rules}{tail}")
     return _DAMAGED_LEDGER if audit.findings else 0
+
+
+def _repair(screen: Screen, folder: Folder, job: JobOptions) -> None:
+    mended = mend(folder, clock=SystemClock(), by="verify --repair")
+    for gap in mended.gaps:
+        screen.line(Ink("lost     ", "red"), f"{LEDGER}, {gap}")
+    for path in mended.kept:
+        screen.line(Ink("kept     ", "yellow"), f"{path}, the answer to an attempt whose record is lost")
+    if not mended.asides:
+        screen.line(f"{LEDGER}: nothing to repair")
+        return
+    screen.line(f"{LEDGER}: repaired; the file as it was is kept as {', '.join(mended.asides)}")
+    if mended.gaps or mended.kept:
+        screen.line(f"what the lost lines may have bought is held; see `batchgen resolve {job.arguments}`")

@@ -18,6 +18,7 @@ __all__ = [
     "Verdict",
     "digest",
     "examine_file",
+    "find_astray",
     "find_parts",
     "inspect",
     "picture_files",
@@ -75,6 +76,22 @@ def inspect(
             if verdict is not None:
                 verdicts[file.request] = verdict
     return verdicts
+
+
+def find_astray(folder: Folder, expected: Iterable[Expected], verdicts: Mapping[str, Verdict]) -> dict[str, str]:
+    """Whole images that lie under each other's names, by request id: exchanged by hand, never *altered*.
+
+    Only files that look retouched, or are gone, are in question, so that nothing else is read again.
+    """
+    doubtful = [file for file in expected if verdicts.get(file.request) in {"altered", "gone"}]
+    owners = {file.sha256: file.request for file in doubtful}
+    there = [file for file in doubtful if verdicts[file.request] == "altered"]
+    found = {}
+    for file in there:
+        owner = owners.get(digest(folder, file.path))
+        if owner is not None and owner != file.request:
+            found[owner] = file.path
+    return found
 
 
 def digest(folder: Folder, path: str) -> str:

@@ -66,6 +66,7 @@ class RunStarted(Entry, frozen=True, kw_only=True, tag="run_started"):
     provider: list[str] = []
     profile: str | None = None
     policy: str = _always("resend")
+    resends: int | None = None
     budget_usd: float | None = None
     budget_per: str = _always("job")
 

@@ -182,15 +182,7 @@ class Journal:
 
     def _commit(self, entries: list[Entry]) -> None:
         """Write and sync one batch; runs in the writer thread."""
-        self._guard()
-        size = os.fstat(self._descriptor).st_size
-        if size != self._offset:
-            place = self._folder.path / LEDGER
-            msg = (
-                f"{place}: has {size} bytes (expected {self._offset}): somebody else writes to it; "
-                "find the other program, then look with `batchgen verify --ledger`"
-            )
-            raise StorageError(msg)
+        self._check()
         crc = self._crc
         lines = []
         for entry in entries:
@@ -204,9 +196,30 @@ class Journal:
         self._offset += len(data)
         self._crc = crc
 
+    def _check(self) -> None:
+        """Raise StorageError when this run is not the only writer, or writes to a file that nobody will find again."""
+        self._guard()
+        place = self._folder.path / LEDGER
+        own, there = os.fstat(self._descriptor), self._folder.stat(LEDGER)
+        if there is None or not os.path.samestat(own, there):
+            # An editor that saves, or a cleaner: what is appended to the old file is lost with its last descriptor.
+            msg = f"{place}: was removed or replaced during the run; put the old file back, then run again"
+            raise StorageError(msg)
+        if own.st_size != self._offset:
+            msg = (
+                f"{place}: has {own.st_size} bytes (expected {self._offset}): somebody else writes to it; "
+                "find the other program, then look with `batchgen verify --ledger`"
+            )
+            raise StorageError(msg)
+
     def _cut(self, end: End) -> None:
         """Cut a torn tail. Its bytes are durable in a file of their own before they leave the ledger."""
-        self._folder.write_whole(f"{LEDGER}.torn-{end.seq}-{end.offset}", end.tail)
+        aside = place = f"{LEDGER}.torn-{end.seq}-{end.offset}"
+        number = 1
+        while self._folder.stat(aside) is not None:
+            number += 1
+            aside = f"{place}-{number}"
+        self._folder.write_whole(aside, end.tail)
         self._folder.truncate(self._descriptor, end.offset)
         self._folder.sync(self._descriptor)
 

@@ -7,6 +7,7 @@ one closes the repair and holds whatever has no image, because any purchase may 
 """
 
 import contextlib
+import io
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -89,6 +90,9 @@ class _Line(NamedTuple):
 def _opened(folder: Folder) -> Iterator[BinaryIO]:
     try:
         descriptor = folder.open_read(LEDGER)
+    except FileNotFoundError:
+        yield io.BytesIO()
+        return
     except OSError as problem:
         raise unusable(folder.path / LEDGER, problem) from problem
     with os.fdopen(descriptor, "rb", buffering=_PIECE_BYTES) as source:
@@ -185,6 +189,7 @@ class _Sieve:
             yield from self._keep(text, entry)
         elif fits_neighbour and _start(entry) > self.seq + 1:
             yield self._gap(_start(entry) - 1)
+            self.loose = {seq: texts for seq, texts in self.loose.items() if seq > entry.seq}
             yield from self._keep(text, entry)
             self.bad = None
         else:
@@ -216,8 +221,8 @@ class _Sieve:
         while following is not None:
             yield _Line(following.seq, text)
             self.seq, self.crc, self.last = following.seq, written_crc(text) or 0, text
+            self.loose.pop(self.seq, None)
             text, following = self._found_loose()
-        self.loose = {seq: texts for seq, texts in self.loose.items() if seq > self.seq}
         self.bad = self.bad if self.loose else None
 
     def _found_loose(self) -> tuple[bytes, Entry | Unknown | None]:

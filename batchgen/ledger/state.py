@@ -129,6 +129,7 @@ class State:
     def _attempt_failed(self, entry: AttemptFailed) -> None:
         record = self._record(entry.request)
         record.failure, record.message = entry.failure, entry.message
+        record.attempts = max(record.attempts, entry.attempt)
         record.is_refused = entry.failure == "refused"
         record.is_held = record.is_held or entry.hold
         record.last_seq = entry.seq
@@ -153,6 +154,7 @@ class State:
     def _image_saved(self, entry: ImageSaved) -> None:
         record = self._record(entry.request)
         attempt, record.open = record.open, None
+        record.attempts = max(record.attempts, entry.attempt)
         record.saved = SavedImage(
             seq=entry.seq,
             at=entry.at,

@@ -6,7 +6,7 @@ manifest no longer names.
 
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from batchgen.plan.known import Known, KnownImage
@@ -28,6 +28,7 @@ SlotState = Literal["in_doubt", "changed", "missing", "altered", "done", "failed
 FileVerdict = Literal["gone", "broken", "altered", "unreadable"]
 """What is wrong with a finished file; a file that is as recorded has no verdict."""
 
+_LOST = "the ledger lost lines, one of which may be its purchase"
 SIGNS: Mapping[SlotState, str] = {
     "new": "+",
     "changed": "~",
@@ -45,7 +46,8 @@ class SlotStatus:
     """One planned slot: its state, why, and whether `run` would send it.
 
     `path` is where its image is (or will be), relative to the job folder; `move_from` is set when a finished file only
-    has to be moved there. `replaces` is the id whose image the slot shows until the new one is saved.
+    has to be moved there. `replaces` is the id whose image the slot shows until the new one is saved. `stranger` is a
+    file at the slot's path that the ledger does not know.
     """
 
     request: Request
@@ -55,6 +57,7 @@ class SlotStatus:
     path: str
     move_from: str | None = None
     replaces: str | None = None
+    stranger: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,12 +121,13 @@ def compare(requests: Iterable[Request], facts: Facts) -> Standing:
 
 def _status(request: Request, planned: Collection[str], facts: Facts) -> SlotStatus:
     known = facts.records.get(request.id)
-    if known is not None and known.is_in_doubt:
-        return _in_doubt(request, known, planned, facts)
     stranger = facts.strangers.get(stem(request.path))
-    if stranger is not None and (known is None or known.saved is None) and not _may_remake(request, facts):
+    if known is not None and known.is_in_doubt:
+        return replace(_in_doubt(request, known, planned, facts), stranger=stranger)
+    is_gone = known is None or known.saved is None or facts.verdicts.get(request.id) == "gone"
+    if stranger is not None and is_gone and not _may_remake(request, facts):
         reason = f"{stranger} is there and the ledger does not know it; `adopt` it, or run with --remake-altered"
-        return _sent(request, "in_doubt", reason, would_send=False)
+        return replace(_sent(request, "in_doubt", reason, would_send=False), stranger=stranger)
     if known is not None and known.saved is not None:
         return _finished(request, known, known.saved, facts)
     return _unfinished(request, known, planned, facts)
@@ -136,6 +140,8 @@ def _in_doubt(request: Request, known: Known, planned: Collection[str], facts: F
         return _sent(request, "in_doubt", reason, would_send=True, replaces=old)
     times = f"{known.doubts} times" if known.doubts > 1 else "once"
     reason = f"sent {times} without an answer that says whether it was billed"
+    if known.is_held and not known.doubts:
+        reason = _LOST
     if known.message:
         reason += f" ({known.message})"
     allowed = facts.may_resend and not known.is_held and known.doubts <= facts.resends
@@ -173,8 +179,7 @@ def _judge_file(request: Request, path: str, verdict: FileVerdict | None, facts:
 def _unfinished(request: Request, known: Known | None, planned: Collection[str], facts: Facts) -> SlotStatus:
     old = _shown(request, planned, facts)
     if known is None and facts.lost_lines:
-        reason = "the ledger lost lines, one of which may be its purchase; held until `batchgen resolve`"
-        return _sent(request, "in_doubt", reason, would_send=False, replaces=old)
+        return _sent(request, "in_doubt", f"{_LOST}; held until `batchgen resolve`", would_send=False, replaces=old)
     if old is not None:
         veto = _veto(known, facts)
         send = not facts.keep_changed and not veto

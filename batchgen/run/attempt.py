@@ -70,7 +70,7 @@ async def perform(
     if isinstance(answer, Failure):
         return answer
     if not answer.has_image and answer.url is not None:
-        await locate(answer.url)
+        await locate(answer.located or answer.url)
         fetched = await _fetch(answer.url, call, transport, arrival, clock)
         if isinstance(fetched, Failure):
             return fetched

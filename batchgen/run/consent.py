@@ -16,6 +16,7 @@ _MISSING_SHARE = 0.1
 _BYTES_PER_PIXEL = 2.2
 _UNKNOWN_SIZE_BYTES = 4_000_000
 _SPARE_BYTES = 16 << 20
+_PROBE = "images/.probe"
 
 
 def check_consent(survey: Survey, host: Host) -> None:
@@ -50,7 +51,10 @@ def _unpriced(survey: Survey) -> str:
 
 
 def check_space(folder: Folder, statuses: Sequence[SlotStatus]) -> None:
-    """Raise LimitError when the expected bytes of what would be sent do not fit on the disk."""
+    """Raise LimitError when the expected bytes of what would be sent do not fit on the disk.
+
+    Raises OSError when nothing can be written where images go: better now than with a paid answer in hand.
+    """
     expected = sum(_expected_bytes(str(status.request.params.get("size") or "")) for status in statuses)
     free = folder.free_bytes()
     if expected + _SPARE_BYTES > free:
@@ -59,6 +63,9 @@ def check_space(folder: Folder, statuses: Sequence[SlotStatus]) -> None:
             f"{len(statuses)} images); free space, choose another disk with --output, or send fewer with --limit"
         )
         raise LimitError(msg)
+    folder.remove(_PROBE)
+    folder.release(folder.create(_PROBE))
+    folder.remove(_PROBE)
 
 
 def _check_missing(survey: Survey) -> None:

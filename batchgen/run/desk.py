@@ -62,6 +62,11 @@ async def take_stock(job: Job, desk: Desk, *, boot: str, plan: Plan | None = Non
         )
         await recovery.recover()
         found = await _look(job, desk, plan)
+        if found.astray:
+            # The record follows the disk first; putting the files back is then a move like any other.
+            for request_id, path in found.astray.items():
+                await desk.publisher.found_at(request_id, path)
+            found = await _look(job, desk, plan)
         moves = [status for status in found.standing.slots if status.move_from is not None]
         await desk.publisher.move_all((status.request.id, status.request.slot, status.path) for status in moves)
         await desk.publisher.sync_folders()

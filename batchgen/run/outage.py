@@ -70,7 +70,10 @@ class Outage:
             self._next_probe = now + self._spacing_seconds
         if failure is None or failure.status is not None:
             self.ever_answered = True
-        if failure is None or failure.kind not in _KINDS:
+        if self.is_down and failure is not None and failure.billed == "maybe":
+            # No success: a gateway whose backend is down answers 503 and 504 by turns, and each doubt costs money.
+            pass
+        elif failure is None or failure.kind not in _KINDS:
             self._in_a_row = 0
             self._who.clear()
             self._down_since = None

@@ -29,7 +29,7 @@ class Publisher:
         self._folder = folder
         self._journal = journal
         self._touched: set[str] = set()
-        self._owners: dict[str, str] | None = None
+        self._claimants: dict[str, tuple[str, ...]] | None = None
         self._moving: set[str] = set()
         self._loose: set[str] = set()
 
@@ -72,6 +72,18 @@ class Publisher:
             await self._journal.append(entry)
             await self._rename(source, target)
 
+    async def found_at(self, request_id: str, path: str) -> None:
+        """Record that an image lies under another name than its own: somebody exchanged files by hand."""
+        record = self.state.records[request_id]
+        with self._disk(path):
+            sha256 = await asyncio.to_thread(digest, self._folder, path)
+        entry = ImageMoved(
+            request=request_id, slot=record.slot, source=self._path_of(request_id), target=path, sha256=sha256
+        )
+        await self._journal.append(entry)
+        claims = self._claims()
+        claims[path] = (*claims.get(path, ()), request_id)
+
     async def sync_folders(self) -> None:
         """Make the renames of this run durable."""
         touched, self._touched = self._touched, set()
@@ -90,7 +102,8 @@ class Publisher:
         if await asyncio.to_thread(self._folder.stat, path) is not None:
             owner = self._owner_of(path, new_owner)
             await self._put_away(owner, self.state.records[owner].slot if owner else "", path)
-        self._owned(new_owner)[path] = new_owner
+        claims = self._claims()
+        claims[path] = (*claims.get(path, ()), new_owner)
 
     async def _clear_remains(self, request_id: str) -> None:
         """Put away what is left of this request's earlier image under a name that its slot has no more."""
@@ -100,19 +113,28 @@ class Publisher:
             await self._put_away("", "", path)
 
     def _owner_of(self, path: str, new_owner: str) -> str:
-        """Whose image a path holds, or nothing: a stranger's, or the remains of the new owner's earlier image."""
-        owner = self._owned(new_owner).get(path, "")
-        saved = self.state.records[owner].saved if owner else None
-        return owner if owner != new_owner and saved is not None and saved.path == path else ""
+        """Whose image a path holds, or nothing: a stranger's, or the remains of the new owner's earlier image.
 
-    def _owned(self, new_owner: str) -> dict[str, str]:
-        """Request ids by path, made once a run: looking through all records for each image would be quadratic."""
-        if self._owners is None:
-            records = ((key, record.saved) for key, record in self.state.records.items() if key != new_owner)
+        Of several that name it, it is the one that came there last; the file of `new_owner` is not there yet.
+        """
+        for owner in reversed(self._claims().get(path, ())):
+            saved = self.state.records[owner].saved
+            if owner != new_owner and saved is not None and saved.path == path:
+                return owner
+        return ""
+
+    def _claims(self) -> dict[str, tuple[str, ...]]:
+        """Request ids by path, in the order in which they came there.
+
+        Made once a run: looking through all records for each image would be quadratic.
+        """
+        if self._claimants is None:
+            records = ((key, record.saved) for key, record in self.state.records.items())
             placed = sorted((saved.placed_at_seq, saved.path, key) for key, saved in records if saved is not None)
-            # Of several that name one path the latest has its file there; the file of the others was gone by then.
-            self._owners = {path: key for _, path, key in placed}
-        return self._owners
+            self._claimants = {}
+            for _, path, key in placed:
+                self._claimants[path] = (*self._claimants.get(path, ()), key)
+        return self._claimants
 
     async def _put_away(self, request_id: str, slot: str, path: str) -> None:
         there = await asyncio.to_thread(self._folder.stat, path)

@@ -74,28 +74,22 @@ class Recovery:
             raise LedgerDamagedError(msg)
 
     async def _finish_renames(self, parts: Mapping[tuple[str, int], Part], seen: Mapping[str, FileFact]) -> None:
+        """Records without their renames: the files are still where moves took them from, or under their temp names."""
         records = self.journal.state.records.items()
         saved = [(record.saved.placed_at_seq, key, record.saved) for key, record in records if record.saved is not None]
-        # In the order of the ledger: a name that one file takes may be where another one has yet to leave.
+        # In the order of the ledger, and before new images: a name that one file gets may be another's to leave.
         for _, request_id, image in sorted(saved, key=operator.itemgetter(0)):
-            await self._finish_rename(request_id, image, parts.get((request_id, image.attempt)), seen)
+            if image.moved_from is not None and image.moved_from in seen:
+                await self._finish_move(request_id, image, image.moved_from)
+        for _, request_id, image in saved:
+            part = parts.get((request_id, image.attempt))
+            # The temp file decides even if the final name is taken: that may be the image which this one replaces.
+            if part is not None and await self._holds(part.path, image.sha256):
+                await self.publisher.publish(request_id, part.path, replaces=None)
 
-    async def _finish_rename(
-        self, request_id: str, saved: SavedImage, part: Part | None, seen: Mapping[str, FileFact]
-    ) -> None:
-        """A record without its rename: the file is still under its temp name or where a move took it from.
-
-        The temp file decides even if the final name is taken: that may be the image which this one replaces.
-        """
-        if part is not None and await self._holds(part.path, saved.sha256):
-            await self.publisher.publish(request_id, part.path, replaces=None)
-            return
-        source = saved.moved_from
-        if source is None or source not in seen:
-            return
-        if await asyncio.to_thread(self.folder.stat, saved.path) is not None:
-            return
-        if await self._holds(source, saved.moved_sha256):
+    async def _finish_move(self, request_id: str, image: SavedImage, source: str) -> None:
+        is_taken = await asyncio.to_thread(self.folder.stat, image.path) is not None
+        if not is_taken and await self._holds(source, image.moved_sha256):
             await self.publisher.publish(request_id, source, replaces=None)
 
     async def _holds(self, path: str, sha256: str | None) -> bool:

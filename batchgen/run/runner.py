@@ -165,6 +165,7 @@ class Run:
                 provider=[provider.name for provider in self.job.providers],
                 profile=self.job.options.profile,
                 policy=self.job.policy.in_doubt,
+                resends=self.job.policy.resends,
                 budget_usd=limits.budget_usd,
                 budget_per=limits.budget_per,
             )

@@ -138,7 +138,8 @@ class Settler:
                 return None
         except OSError as problem:
             reason = (problem.strerror or str(problem)).lower()
-            msg = f"{self.desk.folder.path / arrival.part}: cannot be written ({reason}); free space or mend the disk"
+            place = self.desk.folder.path / arrival.part
+            msg = f"{place}: cannot be written ({reason}); free space or mend the disk, then run again"
             raise StorageError(msg) from problem
         finally:
             self.tally.returned()
@@ -235,7 +236,12 @@ class Settler:
             seconds=seconds,
         )
         await self.desk.journal.append(saved)
-        await self.desk.publisher.publish(request.id, arrived.part, replaces=work.status.replaces)
+        try:
+            await self.desk.publisher.publish(request.id, arrived.part, replaces=work.status.replaces)
+        except StorageError:
+            # Paid and recorded; the next run puts it in its place.
+            self.tally.unpublished(saved)
+            raise
         warnings = (*answer.warnings, *remarks(picture, request, lane.provider))
         self.tally.saved(request, saved, warnings)
 
@@ -253,6 +259,9 @@ class Settler:
         # Another provider may still take it: a stopped one has certainly not made it.
         if isinstance(verdict, StopRun) and not self.stop.is_set:
             return Again(wait_seconds=0.0)
+        # Whoever listens is told that this run does not try again.
+        if isinstance(verdict, Again) and self.stop.is_set:
+            return StopRun(reason=failure.message)
         return verdict
 
     async def _wait(self, verdict: Verdict, failure: Failure, *, is_outage: bool) -> None:

@@ -29,7 +29,8 @@ def summarise(found: Survey, tally: Tally, stop: Stop, *, run_index: int | None,
     maybe = max(0.0, round(account.in_doubt_usd + account.reserved_usd, 6)) if account is not None else 0.0
     code = 3 if failed or in_doubt else 0
     # A limit that was reached with the last image stopped nothing.
-    stopped = stop.is_set and not (stop.exit_code == _LIMIT and code == 0 and not not_started)
+    is_all_there = code == 0 and not not_started and not tally.unpublished_count
+    stopped = stop.is_set and not (stop.exit_code == _LIMIT and is_all_there)
     return SummaryEvent(
         job=found.job.name,
         folder=str(found.job.folder),

@@ -9,7 +9,7 @@ from datetime import datetime
 from batchgen.errors import PlanError, Problem, UsageError
 from batchgen.files import FileFact, Folder
 from batchgen.images.picture import MAX_PIXELS
-from batchgen.images.store import Expected, Verdict, find_parts, inspect, picture_files
+from batchgen.images.store import Expected, Verdict, find_astray, find_parts, inspect, picture_files
 from batchgen.ledger.journal import read_state
 from batchgen.ledger.record import SavedImage
 from batchgen.ledger.state import State
@@ -24,7 +24,7 @@ from batchgen.run.events import PlanEvent
 from batchgen.run.job import Job
 from batchgen.run.money import price_of
 
-__all__ = ["Survey", "look", "make_plan", "may_be_lost", "survey"]
+__all__ = ["Survey", "finished_files", "look", "make_plan", "may_be_lost", "survey"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class Survey:
     """How a job stands. `selected` are the statuses of the selection in plan order; `state` is what the ledger says.
 
     `price` is the range for what `run` would send, None when any part of it is unknown. `left_seconds` is a guess at
-    the wall time of that.
+    the wall time of that. `astray` says where finished images lie that are not under their own names.
     """
 
     job: Job
@@ -42,6 +42,7 @@ class Survey:
     state: State
     price: Price | None
     left_seconds: float | None
+    astray: Mapping[str, str]
     warnings: tuple[Problem, ...] = ()
 
     @property
@@ -93,7 +94,10 @@ def survey(
     job: Job, plan: Plan, state: State, folder: Folder | None, seen: Mapping[str, FileFact], *, hash_all: bool = False
 ) -> Survey:
     """Hold a plan against what the ledger knows and what the folder holds (`seen` is a scan of `images`)."""
-    verdicts = _verdicts(folder, state, seen, hash_all=hash_all) if folder is not None else {}
+    verdicts: dict[str, Verdict] = {}
+    astray: dict[str, str] = {}
+    if folder is not None:
+        verdicts, astray = _verdicts(folder, state, seen, hash_all=hash_all)
     standing = compare(
         plan.requests,
         _facts(job, state, because=Because(plan, state, folder), seen=seen, verdicts=verdicts),
@@ -106,7 +110,8 @@ def survey(
         standing=standing,
         selected=selected,
         state=state,
-        price=_total(price_of(request, job.providers[0]) for request in to_send),
+        astray=astray,
+        price=_total(_price(request, job, state) for request in to_send),
         left_seconds=_seconds(job, to_send),
         warnings=(*job.manifest.warnings, *warnings(job, plan.requests)),
     )
@@ -121,22 +126,36 @@ def _redo(count: int, overrides: Mapping[str, object]) -> Redo:
     )
 
 
-def _verdicts(folder: Folder, state: State, seen: Mapping[str, FileFact], *, hash_all: bool) -> dict[str, Verdict]:
-    parts = {(part.request, part.attempt): part.path for part in find_parts(seen)}
-    expected = [
-        _expected(state, request_id, record.saved, parts, seen)
-        for request_id, record in state.records.items()
-        if record.saved is not None
-    ]
-    there = _latest(state, expected)
+def _verdicts(
+    folder: Folder, state: State, seen: Mapping[str, FileFact], *, hash_all: bool
+) -> tuple[dict[str, Verdict], dict[str, str]]:
+    """What is wrong with finished files, and where those are that lie under another's name."""
+    there = finished_files(state, seen)
     verdicts = inspect(folder, there, seen, max_pixels=MAX_PIXELS, hash_all=hash_all)
-    if len(there) < len(expected):
-        found = {file.request for file in there}
-        verdicts |= {file.request: "gone" for file in expected if file.request not in found}
+    astray = find_astray(folder, there, verdicts)
+    for file in there:
+        if file.path in astray.values():
+            verdicts[file.request] = "gone"
+    for request_id in astray:
+        del verdicts[request_id]
+    found = {file.request for file in there}
     for request_id, record in state.records.items():
-        if record.saved is not None and not record.saved.is_intact:
-            verdicts[request_id] = "broken"
-    return verdicts
+        if record.saved is not None and request_id not in found:
+            verdicts[request_id] = "gone"
+    return verdicts, astray
+
+
+def finished_files(state: State, seen: Mapping[str, FileFact]) -> Sequence[Expected]:
+    """The finished images of a ledger where they are now (`seen` is a scan of `images`), one request per file."""
+    parts = {(part.request, part.attempt): part.path for part in find_parts(seen)}
+    return _latest(
+        state,
+        [
+            _expected(state, request_id, record.saved, parts, seen)
+            for request_id, record in state.records.items()
+            if record.saved is not None
+        ],
+    )
 
 
 def _latest(state: State, expected: Sequence[Expected]) -> Sequence[Expected]:
@@ -171,7 +190,7 @@ def _expected(
         bytes=saved.bytes,
         sha256=saved.sha256,
         saved_at=saved.at,
-        is_trusted=state.is_run_finished(saved.run) and path == saved.path,
+        is_trusted=state.is_run_finished(saved.run) and path == saved.path and saved.is_intact,
     )
 
 
@@ -230,6 +249,14 @@ def _selected(job: Job, standing: Standing) -> tuple[SlotStatus, ...]:
             raise UsageError(msg)
         slots = [status for status in slots if status.request.id in only]
     return tuple(job.options.selection.apply(slots))
+
+
+def _price(request: Request, job: Job, state: State) -> Price | None:
+    """What sending a request costs; an image that only waits to be fetched is paid already."""
+    record = state.records.get(request.id)
+    if record is not None and record.is_fetchable:
+        return Price(low_usd=0.0, high_usd=0.0)
+    return price_of(request, job.providers[0])
 
 
 def _total(prices: Iterable[Price | None]) -> Price | None:

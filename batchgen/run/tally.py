@@ -44,6 +44,7 @@ class Tally:
     fail_fast: bool = False
     began: float = 0.0
     saved_count: int = 0
+    unpublished_count: int = 0
     failed_count: int = 0
     in_doubt_count: int = 0
     attempts: int = 0
@@ -64,12 +65,20 @@ class Tally:
         """An attempt ended, one way or the other."""
         self.in_flight -= 1
 
-    def saved(self, request: Request, entry: ImageSaved, warnings: tuple[str, ...]) -> None:
-        """An image is published."""
+    def unpublished(self, entry: ImageSaved) -> None:
+        """An image is paid and recorded, but the disk failed before it got its name."""
+        self.unpublished_count += 1
+        self._kept(entry)
+
+    def _kept(self, entry: ImageSaved) -> None:
         self.saved_count += 1
         if entry.cost_usd is not None:
             self.cost_usd = (self.cost_usd or 0.0) + entry.cost_usd
         self.has_unpriced_images |= entry.cost_usd is None
+
+    def saved(self, request: Request, entry: ImageSaved, warnings: tuple[str, ...]) -> None:
+        """An image is published."""
+        self._kept(entry)
         self.observer.image(
             ImageEvent(
                 slot=request.slot,

@@ -1,7 +1,7 @@
 """Whole runs in virtual time: a manifest in a folder, scripted providers, and everything an observer heard."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,7 @@ class Bench:
     clock: VirtualClock = field(default_factory=VirtualClock)
     runs: int = 0
     current: Run | None = None
+    open_folder: Callable[[Path], Folder] = Folder.make
 
     def manifest(self) -> Path:
         prompts = "\n".join(f"  - {{ id: p{number}, text: picture {number} }}" for number in range(self.count))
@@ -88,6 +89,7 @@ class Bench:
                 host=Host(name="here", boot="boot-1", pid=1, run=f"run-{self.runs}"),
                 connect=lambda provider: by_name[provider.name] if by_name is not None else transports,
                 embed=_no_embedding,
+                open_folder=self.open_folder,
             ),
         )
         return await self.current.go()

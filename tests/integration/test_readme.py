@@ -1,20 +1,24 @@
 """The README says what is so: its commands exist, its manifest plans, its tables are complete."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 from fakes import program
 
 README = (program.SOURCE / "README.md").read_text(encoding="utf-8")
-VERBS = ["run", "plan", "retry", "status", "ls", "show", "verify", "init", "schema", "providers", "sandbox"]
+VERBS = [
+    *("run", "plan", "retry", "status", "ls", "show", "verify", "resolve", "redo", "adopt"),
+    *("init", "schema", "providers", "sandbox"),
+]
 
 
 def _commands() -> list[list[str]]:
     """Every `batchgen VERB ...` in code, as arguments, without what follows a `#`."""
     spans = re.findall(r"`([^`\n]*\bbatchgen [a-z][^`\n]*)`", README)
     lines = [line for line in README.splitlines() if line.startswith("batchgen ")]
-    return [re.split(r"\bbatchgen ", text.partition(" #")[0], maxsplit=1)[1].split() for text in spans + lines]
+    return [shlex.split(re.split(r"\bbatchgen ", text.partition(" #")[0], maxsplit=1)[1]) for text in spans + lines]
 
 
 JOB = """

@@ -20,6 +20,12 @@ def saved(attempt=1, cost_usd=None):
     return ImageSaved(request="q", slot="s", attempt=attempt, cost_usd=cost_usd, **fields)
 
 
+HOLD = RunStarted(run="r", policy="hold")
+DOUBT = [started(), failed(billed="maybe")]
+GAP = Decision(what="repair", first=4, last=4)
+CLOSING = Decision(what="repair", first=4, last=4)
+
+
 def findings(*entries):
     audit = Audit()
     for seq, entry in enumerate(entries, 1):
@@ -52,6 +58,20 @@ def test_what_runs_do_keeps_every_rule(entries):
         ([RUN, started(1, 1)], "entry 2: attempt 1 of q cites entry 1, which does not allow it"),
         ([RUN, saved()], "entry 2: the image of q belongs to attempt 1, which is not open"),
         ([RUN, started(), failed(), saved()], "entry 4: the image of q belongs to attempt 1, which is not open"),
+        ([RUN, started(key="k")], "entry 2: attempt 1 of q has the key k, not the request's own"),
+        ([HOLD, *DOUBT, started(2, 3)], "entry 4: attempt 2 of q is sent again in doubt, under the policy hold"),
+        (
+            [RunStarted(run="r", resends=0), *DOUBT, started(2, 3)],
+            "entry 4: attempt 2 of q is sent again after 1 doubts (at most 0 resends)",
+        ),
+        (
+            [RUN, started(), replace(failed(billed="maybe"), hold=True), started(2, 3)],
+            "entry 4: attempt 2 of q is sent although it is held until a decision",
+        ),
+        (
+            [RUN, *DOUBT, Decision(what="give_up", requests=["q"]), started(2, 4)],
+            "entry 5: attempt 2 of q is sent although it was given up",
+        ),
     ],
 )
 def test_every_broken_rule_is_found(entries, says):
@@ -76,3 +96,42 @@ def test_what_is_committed_never_exceeds_the_budget(per, window, second, broken)
     other = AttemptStarted(request="p", attempt=1, because=None, window=window, reserved_usd=second)
     said = findings(run, started(window=window, reserved_usd=0.5), saved(cost_usd=0.5), other)
     assert bool(said) is broken
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        [saved()],
+        [started(3, 99)],
+        [started(1, 99), saved()],
+        [failed(2), started(3, 5)],
+    ],
+)
+def test_what_lost_lines_may_explain_is_no_finding(later):
+    """Right after a gap a request may be anywhere; its first entry tells where."""
+    assert findings(RUN, started(), failed(), GAP, *later) == []
+
+
+def test_rules_hold_again_once_a_request_is_known_again():
+    """One entry after the gap is enough to go by."""
+    assert findings(RUN, started(), failed(), GAP, started(3, 99), started(4, 5))
+
+
+def test_rules_hold_again_after_the_repair():
+    """Runs after it knew exactly what the file says."""
+    said = findings(RUN, started(), failed(), GAP, CLOSING, started(2, 3))
+    assert said == [
+        "entry 6: attempt 2 of q is sent although it is held until a decision",
+    ]
+    assert (
+        findings(RUN, started(), failed(), GAP, CLOSING, Decision(what="resend", requests=["q"]), started(2, 6)) == []
+    )
+
+
+def test_a_budget_is_not_judged_where_lines_are_lost():
+    """A lost line may have given dollars back."""
+    run = RunStarted(run="r", budget_usd=1.0)
+    over = AttemptStarted(request="p", attempt=1, because=None, reserved_usd=0.6)
+    lost = Decision(what="repair", first=3, last=3)
+    assert findings(run, started(reserved_usd=0.5), lost, over) == []
+    assert findings(run, started(reserved_usd=0.5), lost, replace(lost), over) != []

@@ -222,6 +222,22 @@ def test_a_foreign_writer_is_noticed_before_the_next_write(folder):
     assert asyncio.run(main()) == len(text(folder))
 
 
+@pytest.mark.parametrize("successor", [None, b"", b"".join(LINES)])
+def test_a_removed_or_replaced_ledger_is_noticed_before_the_next_write(folder, successor):
+    """What would be appended to a file without a name is lost: nothing more is written, so nothing more is sent."""
+
+    async def main():
+        async with journal(folder) as book:
+            await book.append(started(1))
+            (folder.path / LEDGER).unlink()
+            if successor is not None:
+                write(folder, successor)
+            with pytest.raises(StorageError, match="removed or replaced"):
+                await book.append(started(2))
+
+    asyncio.run(main())
+
+
 def test_a_removed_lock_stops_the_next_write(folder):
     """The guard speaks before each batch."""
 

@@ -281,6 +281,49 @@ def test_a_repair_holds_everything_without_an_image():
     assert not record(folded(*entries, decided("repair", first=7, last=9), decided("resend", 1))).is_held
 
 
+def test_a_redo_that_is_taken_back_leaves_the_one_before():
+    """The chain of decisions stands as if the last one had not been made."""
+    first = decided("redo", 1, count=1, overrides={"prompt_suffix": "blue"})
+    state = folded(RUN, first, decided("redo", 1, count=2), first)
+    redo = state.redos[request_id(1)]
+    assert (redo.count, redo.before) == (1, None)
+    again = folded(RUN, first, decided("redo", 1, count=2)).redos[request_id(1)]
+    assert (again.count, again.before.count) == (2, 1)
+
+
+def test_the_decision_that_closes_a_repair_names_no_new_gap():
+    """It comes after everything that the gap may have touched, and holds that."""
+    state = folded(RUN, decided("repair", first=2, last=2), started(1), decided("repair", first=2, last=2))
+    assert (state.lost, record(state, 1).is_held) == ([(2, 2)], True)
+
+
+def test_a_request_that_was_given_up_is_not_held():
+    """Nobody sends it anyway."""
+    state = folded(RUN, started(1), decided("give_up", 1), decided("repair", first=4, last=4))
+    assert not record(state, 1).is_held
+
+
+def test_a_refusal_does_not_hide_that_lines_are_lost():
+    """A held request waits for its decision, whatever the last answer was."""
+    refused = folded(RUN, started(1), failed(1, billed="no", failure="refused"))
+    assert not record(refused).is_in_doubt
+    refused.apply(decided("repair", first=4, last=4))
+    assert record(refused).is_in_doubt
+
+
+def test_lost_lines_are_settled_by_whoever_resolves_all():
+    """A decision that names the last lost entry settles them; one about single requests does not."""
+    entries = [RUN, decided("repair", first=2, last=2)]
+    assert folded(*entries, decided("not_billed", 1)).lost_until == AT
+    assert folded(*entries, decided("not_billed", 1, last=2)).lost_until == ""
+
+
+def test_a_lost_start_still_counts_its_attempt():
+    """The number of an attempt whose beginning is lost is never used again."""
+    assert record(folded(RUN, failed(1, 3))).attempts == 3
+    assert record(folded(RUN, saved(1, 3))).attempts == 3
+
+
 def test_what_was_asked_is_remembered_by_its_entry():
     """The text stays in the file; the state knows where."""
     state = folded(RUN, started(1, asked=msgspec.Raw(b"{}")), failed(1), started(1, 2), started(2))

@@ -273,6 +273,31 @@ def test_after_lost_lines_everything_unknown_is_held(records):
     assert brief(status(finished(), lost_lines=True)) == ("done", False)
 
 
+def test_after_a_repair_the_hold_says_why():
+    """Nobody is told of an answer that never came when it is lines that are lost."""
+    found = status(known(is_held=True, failure="server_error"))
+    assert brief(found) == ("in_doubt", False)
+    assert "lost lines" in found.reason
+
+
+@pytest.mark.parametrize("record", [None, known(doubts=1), finished()])
+def test_a_file_that_could_be_adopted_is_named(record):
+    """A doubt of its own, or an image that is gone, does not hide the file at the slot's path."""
+    strangers = {"images/mug-v1": "images/mug-v1.jpg"}
+    found = status(record, strangers=strangers, verdicts={A: "gone"})
+    assert (found.state, found.stranger) == ("in_doubt", "images/mug-v1.jpg")
+
+
+def test_an_image_that_is_gone_is_not_bought_beside_a_file_that_nobody_knows():
+    """Somebody put another format in its place, or the move that says so is lost."""
+    strangers = {"images/mug-v1": "images/mug-v1.jpg"}
+    assert brief(status(finished(), strangers=strangers, verdicts={A: "gone"})) == ("in_doubt", False)
+    assert brief(status(finished(), strangers=strangers, verdicts={A: "gone"}, remake_altered=True)) == (
+        "missing",
+        True,
+    )
+
+
 def test_what_the_manifest_no_longer_names_is_an_orphan():
     """It stays, and is listed."""
     found = standing(request(), records={A: finished(), B: finished("tray/v1")})

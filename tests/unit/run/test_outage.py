@@ -77,6 +77,21 @@ def test_doubts_are_no_outage():
     run_virtual(main())
 
 
+def test_a_probe_in_doubt_is_no_success():
+    """A provider that is down stays down after a time-out; any answer that speaks for itself brings it back."""
+
+    async def main():
+        found = outage()
+        for _ in range(3):
+            judge(found, BUSY)
+        judge(found, DOUBT, is_probe=True)
+        assert found.is_down
+        judge(found, Failure(kind="bad_request", billed="no", message="bad size", status=400), is_probe=True)
+        assert not found.is_down
+
+    run_virtual(main())
+
+
 def test_one_probe_per_spacing_goes_through():
     """Twenty waiters, ten minutes down: one probe a minute, and the first success frees everybody."""
 

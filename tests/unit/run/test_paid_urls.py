@@ -65,3 +65,12 @@ def test_a_picture_that_stays_damaged_is_held(tmp_path):
     assert (bench.run(transport).exit_code, bench.run(transport).exit_code) == (3, 3)
     assert len(transport.sent) == 1
     assert list((bench.job_folder / "images/.rejected").iterdir())
+
+
+def test_fetching_is_planned_at_no_cost(tmp_path):
+    """The plan of the next run prices only what would be bought."""
+    bench = Bench(tmp_path, count=1)
+    bench.run(located(lambda _t, _u: LATE))
+    assert bench.listener.plans[0].cost_high_usd > 0
+    bench.run(located(lambda _t, _u: png()))
+    assert (bench.listener.plans[0].in_doubt, bench.listener.plans[0].cost_high_usd) == (1, 0)

@@ -389,3 +389,22 @@ def test_the_run_of_an_attempt_decides_its_boot_not_the_last_run(desk):
     desk.during(later)
     desk.recover(boot="b2")
     assert record(desk).saved is None
+
+
+def test_two_unfinished_replacements_leave_both_old_images_in_the_ledger(desk):
+    """Each old image is put away in its own name: going back to it must not buy it again."""
+
+    async def die_before_the_renames(running):
+        for number, path in ((3, P), (4, Q)):
+            await running.begin(number)
+            await running.arrive(number, path, GREEN)
+            await running.record(number, path, GREEN)
+
+    async def two(running):
+        await running.make(1, P, RED)
+        await running.make(2, Q, BLUE)
+
+    desk.during(two)
+    desk.during(die_before_the_renames)
+    desk.recover()
+    assert [desk.files[desk.saved_path(number)] for number in (1, 2, 3, 4)] == [RED, BLUE, GREEN, GREEN]

@@ -176,6 +176,37 @@ def test_going_back_to_the_old_prompt_buys_nothing(tmp_path):
     assert bench.pictures()[0].read_bytes() == png("red")
 
 
+def test_files_that_were_exchanged_by_hand_are_put_back(tmp_path):
+    """Two pictures under each other's names are nobody's retouching: they are moved back and nothing is bought."""
+    bench = Bench(tmp_path, count=2)
+    colours = iter(("red", "blue"))
+    bench.run(ScriptedTransport(lambda _t, _k: png(next(colours))))
+    first, second = bench.pictures()
+    before = first.read_bytes(), second.read_bytes()
+    first.rename(tmp_path / "aside")
+    second.rename(first)
+    (tmp_path / "aside").rename(second)
+    transport = always(png())
+    summary = bench.run(transport)
+    assert (summary.skipped, transport.sent) == (2, [])
+    assert (first.read_bytes(), second.read_bytes()) == before
+
+
+def test_a_retouched_image_survives_the_round_trip_of_its_prompt(tmp_path):
+    """Retouched, replaced by a changed prompt, and wanted again: it comes back as it was and is not bought anew."""
+    bench, transport = Bench(tmp_path, count=1), always(png("red"))
+    bench.run(transport)
+    retouched = png("pink", (40, 40))
+    bench.pictures()[0].write_bytes(retouched)
+    manifest = bench.manifest
+    bench.manifest = lambda: _with_text(manifest(), "picture 0", "another picture")
+    bench.run(always(png("blue")))
+    bench.manifest = manifest
+    bench.run(transport)
+    assert len(transport.sent) == 1
+    assert bench.pictures()[0].read_bytes() == retouched
+
+
 def _with_text(path, old, new):
     path.write_text(path.read_text().replace(old, new))
     return path

@@ -247,3 +247,22 @@ def test_a_bug_is_in_doubt_and_the_others_finish(tmp_path):
     assert len(bench.pictures()) == 2
     assert bench.state().records[first[0]].is_in_doubt
     assert bench.listener.summaries[0].exit_code == 1
+
+
+def test_an_image_that_cannot_be_published_counts_as_paid(tmp_path):
+    """A folder in the place of the file: exit 5, the image is counted and priced as saved, and the rerun is free."""
+    bench, transport = Bench(tmp_path, count=1), always(png())
+    obstacle = bench.job_folder / "images/p0-v1.png"
+    obstacle.mkdir(parents=True)
+    summary = bench.run(transport)
+    assert (summary.exit_code, summary.saved, summary.not_started, summary.cost_usd > 0) == (5, 1, 0, True)
+    obstacle.rmdir()
+    assert (bench.run(transport).skipped, len(transport.sent), len(bench.pictures())) == (1, 1, 1)
+
+
+def test_a_failure_that_ends_the_run_is_final(tmp_path):
+    """A 429 that asks for a day: the run gives up, and its event promises no further try."""
+    tomorrow = Failure(kind="throttled", billed="no", message="too fast", status=429, retry_after_seconds=86400.0)
+    bench = Bench(tmp_path, count=1)
+    assert bench.run(always(tomorrow)).exit_code == 5
+    assert [(event.final, event.retry_in_seconds) for event in bench.listener.failures] == [(True, None)]

@@ -1,7 +1,7 @@
 """How a job stands: manifest, ledger and folder held together, without changing a byte."""
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
@@ -240,15 +240,15 @@ def test_a_reverted_prompt_is_brought_back(place):
     assert (status.state, status.move_from, status.path) == ("done", away, P)
 
 
-def test_retouched_bytes_in_superseded_are_not_brought_back(place):
-    """They are not what was paid for: the image is missing."""
+def test_retouched_bytes_in_superseded_come_back_as_retouched(place):
+    """Somebody's work on a paid image is kept: it is moved back and shown, and nothing is bought."""
     old = place.made()
     away = "images/.superseded/mug-v1.png"
     sha256 = hashlib.sha256(BLUE).hexdigest()
     place.write(ImageMoved(request=old.id, slot="mug/v1", source=P, target=away, sha256=sha256))
     place.file(P, None)
     place.file(away, BLUE)
-    assert (place.status().state, place.status().move_from) == ("missing", None)
+    assert (place.status().state, place.status().move_from) == ("altered", away)
 
 
 @pytest.mark.parametrize(("policy", "sent"), [("resend", True), ("hold", False)])
@@ -414,3 +414,21 @@ def test_a_gone_image_is_missing_although_another_has_its_name_by_now(place, dat
     place.manifest["prompts"] = [MUG | {"text": "a tray"}, TRAY | {"text": "a mug"}]
     states = {status.request.id: (status.state, status.move_from) for status in place.look().selected}
     assert states == {tray.id: ("missing", None), mug.id: ("done", None)}
+
+
+def test_lost_lines_hold_what_the_ledger_does_not_know(place):
+    """Until somebody resolves all of it; a later prompt is new then."""
+    place.write(Decision(what="repair", first=1, last=1))
+    assert set(place.states().values()) == {"in_doubt"}
+    place.write(Decision(what="not_billed", requests=[], last=1))
+    assert set(place.states().values()) == {"new"}
+
+
+def test_a_period_that_began_after_the_repair_is_not_held(place):
+    """A nightly job must not stand still because of what was lost before: tomorrow's images cannot be among it."""
+    place.manifest["period"] = "daily"
+    place.write(Decision(what="repair", first=1, last=1))
+    repaired = datetime.fromisoformat(place.desk.state.lost_until)
+    assert set(place.states(now=repaired).values()) == {"in_doubt"}
+    assert set(place.states(now=repaired - timedelta(days=1)).values()) == {"in_doubt"}
+    assert set(place.states(now=repaired + timedelta(days=2)).values()) == {"new"}
