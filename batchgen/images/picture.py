@@ -62,6 +62,8 @@ def _examine(source: BinaryIO, max_pixels: int) -> Picture:
             msg = f"claims {width}x{height} pixels (expected at most {max_pixels})"
             raise BadImageError(msg)
         if found == "jpeg":
+            # An eighth of each edge reads every byte and finds the same damage, without the whole picture in memory.
+            image.draft(image.mode, (max(width // 8, 1), max(height // 8, 1)))
             image.load()
         else:
             image.verify()

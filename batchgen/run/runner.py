@@ -140,8 +140,6 @@ class Run:
             settler = self._settler(found, desk, tally, run_index, list(zip(providers, transports, strict=True)))
             with self._brake.on_time(self._left_seconds()):
                 await self._crew.work(found.to_send, settler, at_once=self.job.limits.concurrency)
-            with contextlib.suppress(OSError):
-                await desk.publisher.sync_folders()
         summary = self._summarise(found, tally, run_index)
         await self._record_end(desk, summary)
         return summary
@@ -233,6 +231,8 @@ class Run:
         """The end of the run, and its report. A broken disk must not hide the summary."""
         counts = {name: getattr(summary, name) for name in ("saved", "skipped", "failed", "in_doubt", "not_started")}
         with contextlib.suppress(StorageError, OSError):
+            # An orderly end says that every name is durable: the next run does not look.
+            await desk.publisher.sync_folders()
             await desk.journal.append(
                 RunFinished(
                     run=self._around.host.run,

@@ -186,6 +186,21 @@ def test_a_reader_that_goes_away_does_not_stop_a_paid_run(launch, job, openai_ga
     assert "Exception ignored" not in err
 
 
+def test_a_reader_that_pauses_holds_up_nobody(launch, job, openai_gateway):
+    """`batchgen run --json | less`: the pipe is full, and the paid answers are fetched and saved all the same."""
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    os.write(writing, bytes(4096))
+    child = launch("--json", stdout=writing)
+    os.close(writing)
+    wait_until(lambda: openai_gateway.bills == COUNT)
+    wait_until(lambda: len(job.images) == COUNT)
+    assert child.poll() is None
+    with os.fdopen(reading, "rb") as pipe:
+        out = pipe.read()[4096:].decode()
+    assert (finish(child)[0], summary_of(out)["saved"]) == (0, COUNT)
+
+
 def test_nobody_listening_to_progress_does_not_stop_a_paid_run(launch, openai_gateway):
     """Whatever read stderr is gone; results still come and the exit code is that of success."""
     sent = in_flight(openai_gateway, seconds=0.2)
