@@ -1,10 +1,9 @@
 """Foreign text made fit for a terminal, a ledger line and a log: no control bytes, no direction tricks, no secrets."""
 
 import base64
-import json
 import re
 from collections.abc import Iterable
-from urllib.parse import quote, quote_plus
+from html.entities import codepoint2name
 
 __all__ = ["MESSAGE_CHARACTERS", "Scrubber", "safe_text"]
 
@@ -39,18 +38,19 @@ def safe_text(text: str, *, limit: int = MESSAGE_CHARACTERS) -> str:
 class Scrubber:
     """Takes secrets out of text and bytes, in every form in which a server or a library echoes them.
 
-    Known forms: as it is, URL-quoted, JSON-escaped, hexadecimal, and base64 (both alphabets) at any offset. The
-    secrets appear in no representation of this object.
+    Known forms: as it is, with any of its signs escaped as in URLs, JSON or HTML, hexadecimal, and base64 (both
+    alphabets) at any offset. The secrets appear in no representation of this object.
     """
 
     __slots__ = ("_bytes", "_text")
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        forms = {form for secret in secrets for form in _forms(secret) if len(form) >= _SHORTEST_SECRET}
-        longest_first = sorted(forms, key=len, reverse=True)
-        self._text = re.compile("|".join(map(re.escape, longest_first))) if forms else None
-        encoded = b"|".join(re.escape(form.encode()) for form in longest_first)
-        self._bytes = re.compile(encoded) if forms else None
+        long_enough = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]
+        forms = {form for secret in long_enough for form in _encoded(secret) if len(form) >= _SHORTEST_SECRET}
+        # The longest first: one secret may begin with another.
+        found = [*map(_escaped, sorted(long_enough, key=len, reverse=True)), *sorted(forms, key=len, reverse=True)]
+        self._text = re.compile("|".join(found)) if found else None
+        self._bytes = re.compile("|".join(found).encode()) if found else None
 
     def __repr__(self) -> str:
         return "Scrubber(...)"
@@ -67,14 +67,34 @@ class Scrubber:
         return text if self._text is None else self._text.sub(_STRUCK, text)
 
 
-def _forms(secret: str) -> set[str]:
+def _escaped(secret: str) -> str:
+    """A pattern for `secret` with any of its signs escaped: servers in every language echo what they were sent."""
+    return "".join(
+        sign if sign.isascii() and sign.isalnum() else f"(?:{'|'.join(_spellings(sign))})"
+        for sign in secret.encode("utf-8", "replace").decode()
+    )
+
+
+def _spellings(sign: str) -> list[str]:
+    raw = sign.encode()
+    units = sign.encode("utf-16-be").hex()
+    escapes = [
+        "".join(f"%{byte:02x}" for byte in raw),  # RFC 3986, in either case
+        "".join(rf"\\u{units[at : at + 4]}" for at in range(0, len(units), 4)),  # RFC 8259; Go escapes & < > as well
+        f"&#x0*{ord(sign):x};",
+        f"&#0*{ord(sign)};",
+        "&apos;" if sign == "'" else f"&{codepoint2name[ord(sign)]};" if ord(sign) in codepoint2name else "",
+    ]
+    shown = [re.escape(sign), rf"\\{re.escape(sign)}", *(r"\+" for _ in sign if sign == " ")]
+    return [*shown, *(f"(?i:{escape})" for escape in escapes if escape)]
+
+
+def _encoded(secret: str) -> set[str]:
     raw = secret.encode("utf-8", "replace")
-    forms = {secret, quote(secret, safe=""), quote(secret), quote_plus(secret), raw.hex(), raw.hex().upper()}
-    escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
-    forms |= escaped | {form.replace("/", "\\/") for form in escaped}
+    forms = {raw.hex(), raw.hex().upper()}
     for offset in range(3):
         # Base64 inside a longer text: only the letters that the secret alone decides.
         letters = base64.b64encode(b"\0" * offset + raw).decode().rstrip("=")
         inner = letters[-(-offset * 8 // 6) : (offset + len(raw)) * 8 // 6]
-        forms |= {inner, inner.replace("+", "-").replace("/", "_")}
-    return {form for form in forms if form}
+        forms |= {re.escape(inner), re.escape(inner.replace("+", "-").replace("/", "_"))}
+    return forms

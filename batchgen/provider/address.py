@@ -7,6 +7,8 @@ __all__ = ["UnsafeAddressError", "address_problem", "is_public", "is_same_origin
 
 _PORTS = {"http": 80, "https": 443}
 _LOCAL_SUFFIXES = (".localhost", ".local", ".internal", ".intranet", ".lan", ".home", ".corp", ".home.arpa", ".onion")
+_GLOBAL_V6 = ipaddress.IPv6Network("2000::/3")  # all that IANA gives out; the library takes fec0::/10 for public
+_DOCUMENTATION_V6 = ipaddress.IPv6Network("3fff::/20")  # RFC 9637
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _LAST_32_BITS = 0xFFFFFFFF
 
@@ -30,6 +32,8 @@ def is_public(address: str) -> bool:
     inner = _embedded(ip) if isinstance(ip, ipaddress.IPv6Address) else None
     if inner is not None:
         return is_public(str(inner))
+    if isinstance(ip, ipaddress.IPv6Address) and (ip not in _GLOBAL_V6 or ip in _DOCUMENTATION_V6):
+        return False
     return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified or "%" in address)
 
 

@@ -38,13 +38,15 @@ class Sink(Protocol):
 class Answer:
     """What came back: the facts around the image, whose bytes went to the sink.
 
-    Either `has_image`, or `url` says where to fetch it. `echoed` holds what the server says it made (`size`, `quality`,
+    Either `has_image`, or `url` says where to fetch it; `located` is that address as it may be written down, without
+    secrets (with one in it only this run can fetch it). `echoed` holds what the server says it made (`size`, `quality`,
     `output_format`, `background`). `usage` holds finite numbers and mappings of them. `bytes_received` counts the body.
     All text is cleaned.
     """
 
     has_image: bool
     url: str | None = None
+    located: str | None = None
     usage: Mapping[str, Any] | None = None
     revised_prompt: str | None = None
     provider_request_id: str | None = None

@@ -95,6 +95,10 @@ class Base64Text:
             if chunk.count(b"=", stop, end) != end - stop:
                 self.problem = "letters after the padding"
                 return
+            if self._padding >= _GROUP:
+                # Said now: padding without an end decodes to nothing, so no cap on the picture would ever stop it.
+                self.problem = "too much padding"
+                return
             end = stop
         if self._rest:
             need = min(_GROUP - len(self._rest), end - start)

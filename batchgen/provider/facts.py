@@ -14,6 +14,7 @@ _LONGEST_INTEGER = 20
 _LARGEST = 2**63
 _USAGE_FIELDS = 32
 _USAGE_DEPTH = 3
+_USAGE_NAME_CHARACTERS = 64
 _ECHOED = ("size", "quality", "output_format", "background", "model")
 _PROMPT_CHARACTERS = 32_000
 _URL = re.compile(r"https?://[^\x00-\x20\x7f\\\"<>^`{|}\ud800-\udfff]{1,8000}\Z", re.IGNORECASE)
@@ -32,10 +33,10 @@ def parse(text: bytes) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def usage(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """`usage` with nothing in it but finite numbers and mappings of them, or None."""
+def usage(body: Mapping[str, Any], scrub: Scrubber) -> Mapping[str, Any] | None:
+    """`usage` with nothing in it but finite numbers and mappings of them, under short plain names, or None."""
     found = body.get("usage")
-    return (_numbers(found, _USAGE_DEPTH) or None) if isinstance(found, Mapping) else None
+    return (_numbers(found, _USAGE_DEPTH, scrub) or None) if isinstance(found, Mapping) else None
 
 
 def image_url(body: Mapping[str, Any]) -> str | None:
@@ -70,13 +71,14 @@ def _items(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         yield from (item for item in (found if isinstance(found, list) else [found]) if isinstance(item, Mapping))
 
 
-def _numbers(found: Mapping[str, Any], depth: int) -> dict[str, Any]:
+def _numbers(found: Mapping[str, Any], depth: int, scrub: Scrubber) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for name, value in list(found.items())[:_USAGE_FIELDS]:
-        if not name.isidentifier() or not name.isascii():
+        # A name goes into the ledger as it is, so one that holds a secret is none.
+        if not (name.isidentifier() and name.isascii() and scrub.text(name, limit=_USAGE_NAME_CHARACTERS) == name):
             continue
         if isinstance(value, Mapping) and depth > 1:
-            kept[name] = _numbers(value, depth - 1)
+            kept[name] = _numbers(value, depth - 1, scrub)
         elif (
             isinstance(value, int | float)
             and not isinstance(value, bool)

@@ -29,6 +29,7 @@ EXCEPTIONS = {
     "ClientProxyConnectionError": "no connection to the proxy",
     "ClientResponseError": "the answer is not readable http",
     "ClientSSLError": "the tls handshake failed",
+    "ConnectionError": "the connection broke",
     "ConnectionTimeoutError": "no connection in time",
     "ContentTypeError": "the answer has an unexpected content type",
     "InvalidURL": "not an address that can be asked",

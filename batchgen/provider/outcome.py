@@ -95,10 +95,12 @@ def _answer(received: Received, scrub: Scrubber) -> Answer:
         warnings.append(envelope.problem)
     if body.get("error"):
         warnings.append("an error stands beside the image; the image is used")
+    url = None if envelope.has_image else image_url(body)
     return Answer(
         has_image=envelope.has_image,
-        url=None if envelope.has_image else image_url(body),
-        usage=usage(body),
+        url=url,
+        located=scrub.raw(url.encode()).decode() if url is not None else None,
+        usage=usage(body, scrub),
         revised_prompt=revised_prompt(body, scrub),
         provider_request_id=request_id(received.headers, scrub),
         echoed=echoed(body, scrub),

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import Protocol
 
 from batchgen.provider.answer import Sink
@@ -9,7 +10,10 @@ from batchgen.provider.decode import Decoder
 
 __all__ = ["LINGER_SECONDS", "Chunks", "receive"]
 
-LINGER_SECONDS = 1.0
+LINGER_SECONDS, LOOK_SECONDS = 1.0, 2.0
+
+
+_UNREADABLE = "the answer stopped being readable http"
 
 
 class Chunks(Protocol):
@@ -20,8 +24,13 @@ class Chunks(Protocol):
         ...
 
 
-async def receive(chunks: Chunks, decoder: Decoder, sink: Sink) -> Exception | None:
-    """Feed the decoder until the answer's end, then take what still arrives within a moment; return what cut it."""
+async def receive(
+    chunks: Chunks, decoder: Decoder, sink: Sink, *, is_open: Callable[[], bool] = lambda: True
+) -> Exception | None:
+    """Feed the decoder until the answer's end, then take what still arrives within a moment; return what cut it.
+
+    `is_open` says whether anything can still come; it is asked when nothing has come for a while.
+    """
     loop = asyncio.get_running_loop()
     until: float | None = None
     while not decoder.is_full:
@@ -29,7 +38,7 @@ async def receive(chunks: Chunks, decoder: Decoder, sink: Sink) -> Exception | N
             until = loop.time() + LINGER_SECONDS
         try:
             async with asyncio.timeout_at(until) if until else contextlib.nullcontext():
-                chunk = await chunks.readany()
+                chunk = await _next(chunks, is_open)
         except Exception as error:  # noqa: BLE001  whatever broke it is the outcome; the sink's own errors are raised outside
             return None if decoder.done else error
         if not chunk:
@@ -38,3 +47,20 @@ async def receive(chunks: Chunks, decoder: Decoder, sink: Sink) -> Exception | N
         if decoder.has_produced():
             await sink.drain()
     return None
+
+
+async def _next(chunks: Chunks, is_open: Callable[[], bool]) -> bytes:
+    """The next bytes. Raises ConnectionError when none can come.
+
+    aiohttp 3.14 hangs up when a later piece of an answer is not readable http (a chunk size of letters), but does not
+    wake who reads: without a look at the connection that would wait for the deadline.
+    """
+    while True:
+        try:
+            async with asyncio.timeout(LOOK_SECONDS) as look:
+                return await chunks.readany()
+        except TimeoutError:
+            if not look.expired():
+                raise
+        if not is_open():
+            raise ConnectionError(_UNREADABLE)

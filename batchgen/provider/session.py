@@ -30,7 +30,7 @@ from batchgen.provider.intake import NoSink
 from batchgen.provider.judge import BillingRules
 from batchgen.provider.outcome import Received, first_of_each, is_success, lost, not_fetched, settle, settle_fetched
 from batchgen.provider.receive import receive
-from batchgen.provider.sockets import keepalive_socket, tls_context
+from batchgen.provider.sockets import is_connected, keepalive_socket, tls_context
 
 __all__ = ["Session"]
 
@@ -179,7 +179,7 @@ class Session:
             return self._from_exception(changed or error, headers_sent=wire.headers_sent)
         try:
             decoder = Decoder(sink if is_success(response.status) else NoSink(), max_bytes=call.max_bytes)
-            broken = await receive(response.content, decoder, sink)
+            broken = await receive(response.content, decoder, sink, is_open=lambda: is_connected(response))
         finally:
             response.close()
         return Received(

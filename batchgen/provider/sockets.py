@@ -4,7 +4,7 @@ import socket
 import ssl
 from typing import Any
 
-__all__ = ["keepalive_socket", "tls_context"]
+__all__ = ["is_connected", "keepalive_socket", "tls_context"]
 
 _KEEPALIVE_SECONDS = (("TCP_KEEPIDLE", 30), ("TCP_KEEPALIVE", 30), ("TCP_KEEPINTVL", 10))
 _KEEPALIVE_PROBES = 6
@@ -23,6 +23,14 @@ def keepalive_socket(address: tuple[Any, ...]) -> socket.socket:
         if hasattr(socket, name):
             made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
     return made
+
+
+def is_connected(response: Any) -> bool:
+    """Whether the client's answer can still bring bytes; one that gave its connection back has brought all."""
+    if response.connection is None:
+        return True
+    transport = response.connection.transport
+    return transport is not None and not transport.is_closing()
 
 
 def tls_context(ca_file: str) -> ssl.SSLContext:

@@ -115,8 +115,8 @@ class RawServer:
         try:
             for step in steps:
                 await self._play(step, reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
-            pass  # the client had enough
+        except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, asyncio.CancelledError):
+            pass  # the client had enough, or the test is over
         finally:
             writer.close()
 

@@ -1,5 +1,7 @@
 import base64
+import html
 import json
+import re
 from urllib.parse import quote
 
 import pytest
@@ -52,6 +54,13 @@ def test_unterminated_escape_is_cheap():
         json.dumps(KEY),
         json.dumps(KEY, ensure_ascii=False),
         json.dumps(KEY).replace("/", "\\/"),
+        quote(KEY).replace("/", "%2f"),
+        re.sub("%..", lambda found: found[0].lower(), quote(KEY, safe="")),
+        html.escape(KEY),
+        html.escape(KEY, quote=False),
+        html.escape(KEY).replace("&quot;", "&#34;"),
+        html.escape(KEY).replace("&quot;", "&#x00022;"),
+        json.dumps(KEY).replace("=", "\\u003D"),
         KEY.encode().hex(),
         base64.b64encode(KEY.encode()).decode(),
         base64.b64encode(b"Bearer " + KEY.encode()).decode(),

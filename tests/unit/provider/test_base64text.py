@@ -44,6 +44,14 @@ def test_padding_inside_is_refused_at_any_border():
         assert not decode(b"YQ==YQ==", step)[1]
 
 
+def test_padding_without_end_is_refused_while_it_comes():
+    """It decodes to nothing, so no cap on the picture would ever stop it; letters after it are no longer counted."""
+    text = Base64Text(lambda _: None)
+    for _ in range(3):
+        text.feed(b"=" * 1000, 0, 1000)
+    assert (text.problem, text.letters) == ("too much padding", 1000)
+
+
 def test_empty_text_is_no_image():
     """Nothing decodes to nothing, without a problem."""
     assert decode(b"") == (b"", False, "")

@@ -38,13 +38,13 @@ def test_usage_holds_only_finite_numbers():
         b'{"usage": {"total_tokens": 204, "cost": 0.5, "inf": 1e999, "nan": NaN, "yes": true, "big": 1e300,'
         b' "bad name": 1, "text": "x", "d": {"image_tokens": 196, "e": {"f": {"g": 1}}}}}'
     )
-    assert usage(found) == {"total_tokens": 204, "cost": 0.5, "d": {"image_tokens": 196, "e": {}}}
+    assert usage(found, Scrubber()) == {"total_tokens": 204, "cost": 0.5, "d": {"image_tokens": 196, "e": {}}}
 
 
 @pytest.mark.parametrize("found", [None, 7, [], {}, {"only": "text"}])
 def test_missing_usage_is_none(found):
     """Usage that says nothing is None, not an empty mapping."""
-    assert usage({"usage": found}) is None
+    assert usage({"usage": found}, Scrubber()) is None
 
 
 @pytest.mark.parametrize(
@@ -99,3 +99,9 @@ def test_revised_prompt_is_cleaned_and_scrubbed():
     """A revised prompt is foreign text like any other."""
     body = {"data": [{"revised_prompt": "a mug\u202e with sk-1234567890"}]}
     assert revised_prompt(body, Scrubber(["sk-1234567890"])) == "a mug with ***"
+
+
+@pytest.mark.parametrize("name", ["sk_secret_0123456789", "x" * 900_000, "two words", "é"])
+def test_usage_names_are_short_plain_words_without_secrets(name):
+    """A server chooses the names under which numbers are recorded, so they may hold neither a key nor a megabyte."""
+    assert usage({"usage": {name: 1, "total_tokens": 2}}, Scrubber(["sk_secret_0123456789"])) == {"total_tokens": 2}

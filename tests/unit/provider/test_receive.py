@@ -66,3 +66,15 @@ def test_error_of_the_sink_is_raised():
     sink = Full()
     with pytest.raises(OSError, match="full"):
         asyncio.run(receive(Chunks(ANSWER, b""), Decoder(sink), sink))
+
+
+def test_a_connection_that_is_gone_is_noticed():
+    """A client that hung up without a word to its reader does not keep the attempt until its deadline."""
+    sink = MemorySink()
+    broken = asyncio.run(receive(Chunks(ANSWER[:5]), Decoder(sink), sink, is_open=lambda: False))
+    assert isinstance(broken, ConnectionError)
+
+
+def test_a_deadline_is_not_taken_for_silence():
+    """The client's own time-out ends the reading, though the connection is still open."""
+    assert isinstance(received(ANSWER[:5], TimeoutError())[0], TimeoutError)
