@@ -36,6 +36,7 @@ TELL_SECONDS = 5.0
 
 def main() -> int:
     """Run as asked for on the command line."""
+    os.umask(0o077)
     asked = _parser().parse_args()
     if asked.mutants:
         return _hunt(asked)
