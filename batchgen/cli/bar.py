@@ -1,5 +1,6 @@
 """The progress line on a terminal: one line of tqdm on stderr, with failures and pauses above it."""
 
+import textwrap
 import threading
 from typing import NoReturn
 
@@ -16,6 +17,7 @@ __all__ = ["TerminalBar"]
 _REDRAW_EVERY_SECONDS = 0.1
 _TICK_EVERY_SECONDS = 1.0
 _JOB_WIDTH = 18
+_SLOT_SHARE = 0.4
 
 
 class TerminalBar(NullObserver):
@@ -55,10 +57,11 @@ class TerminalBar(NullObserver):
             self._above("yellow", "retry   ", event.slot, event.message + wait)
 
     def pause(self, event: PauseEvent) -> None:
-        """One line above the bar, once per message."""
+        """Above the bar and in full, once per message."""
         if event.message != self._paused:
             self._paused = event.message
-            self._above("yellow", "", event.message)
+            for line in textwrap.wrap(one_line(event.message), self._screen.width):
+                self._above("yellow", "", line)
 
     def progress(self, event: ProgressEvent) -> None:
         """Redraw, at most ten times a second."""
@@ -78,6 +81,7 @@ class TerminalBar(NullObserver):
         """Remove the bar. Safe to call twice, and needed when the run raises."""
         self._ticker.stop()
         if self._bar is not None:
+            self._wipe()
             self._bar.close()
             self._bar = None
 
@@ -95,6 +99,11 @@ class TerminalBar(NullObserver):
         # The terminal echoes ^C behind the line: without room for it the bar wraps and is never taken away.
         return self._screen.width - len("^C")
 
+    def _wipe(self) -> None:
+        """Blank the whole line: taking the bar away leaves what the terminal echoed behind it, a ^C."""
+        if self._bar is not None and not self._bar.disable:
+            self._bar.display(" " * self._screen.width)
+
     def _draw(self) -> None:
         if self._bar is None or self._last is None:
             return
@@ -108,8 +117,12 @@ class TerminalBar(NullObserver):
         self._bar.bar_format = head + _tail(last)
         self._bar.refresh()
 
-    def _above(self, tint: Tint, label: str, *texts: str) -> None:
-        shown = clip("  ".join(map(one_line, texts)), max(20, self._screen.width - len(label)))
+    def _above(self, tint: Tint, label: str, text: str, *more: str) -> None:
+        room = max(20, self._screen.width - len(label))
+        # A long slot must not push the reason off the line.
+        head = clip(one_line(text), round(room * _SLOT_SHARE) if more else room)
+        shown = clip("  ".join([head, *map(one_line, more)]), room)
+        self._wipe()
         with tqdm.external_write_mode(file=self._screen.err):
             self._screen.note(*((Ink(label, tint), shown) if label else (Ink(shown, tint),)))
 

@@ -3,16 +3,18 @@
 import os
 import re
 import shlex
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from batchgen.cli.confirm import someone_is_there
-from batchgen.cli.datafile import PARAMETERS, DataFile, look_at, request_from, unused
+from batchgen.cli.datafile import REQUEST_COLUMNS, SAMPLE, DataFile, look_at
 from batchgen.cli.options import screen_options
+from batchgen.cli.promptfile import PromptFile, take_over
+from batchgen.cli.questions import MOST_TAKES, Answers, Given, Readers, asked
 from batchgen.cli.shell import Shell
 from batchgen.cli.starter import SAMPLE_CSV, Starter, manifest_text
 from batchgen.errors import FolderError, UsageError
@@ -27,29 +29,18 @@ _WHAT_ALONE = "a stoneware mug on an oak table, morning light"
 _WHAT_WITH_ROWS = "Product photo on a plain pale background, soft window light. No text."
 _WHAT_WITH_IMAGES = "Keep the product exactly as it is and set it on a plain pale background."
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
-_MOST_TAKES = 100
 _PREFERRED: Mapping[str, str] = {"model": "gpt-image-2", "size": "1024x1024", "quality": "medium"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answers:
-    """What the user said; None was left to the default."""
-
-    what: str | None
-    takes: int
-    data: str
-    provider: str
-    base_url: str | None
-    name: str | None
-    source: Path | None
 
 
 @click.command("init")
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--what", metavar="TEXT", help="What is in the pictures: the prompt, or the scene for every row.")
-@click.option("--takes", type=click.IntRange(1, _MOST_TAKES), metavar="N", help="How many of each (default 1).")
+@click.option("--takes", type=click.IntRange(1, MOST_TAKES), metavar="N", help="How many of each (default 1).")
 @click.option(
-    "--data", metavar="FILE", help="'none', 'sample' (a small CSV is written), or a .csv, .jsonl, .txt, folder."
+    "--data",
+    metavar="FILE",
+    help="'none', 'sample' (a small CSV is written), or a .csv, .jsonl, .txt, folder of images. "
+    "Default sample; with --what none.",
 )
 @click.option("--provider", metavar="NAME", help="Who makes them (default sandbox: no key, no cost).")
 @click.option("--base-url", metavar="URL", help="Address of a gateway that ships without one.")
@@ -68,10 +59,11 @@ def command(shell: Shell, folder: Path, source: Path | None, **given: Any) -> in
     Asks what, how many, which data and which provider; an option answers in advance, and without a terminal the
     defaults do. Files that exist are never overwritten.
     """
-    answers = _asked(given, source)
-    provider = _provider(answers, shell)
     jobs = folder if folder.resolve().name == "jobs" else folder / "jobs"
-    manifest, files, notes = _composed(answers, provider, jobs)
+    name = _name(given.pop("name"), source)
+    _check_new([jobs / f"{name}.yaml"])
+    answers = _answers(shell, jobs, source, given)
+    manifest, files, notes = _composed(name, answers, jobs, is_source=source is not None)
     _write_new(files)
     for path in files:
         shell.screen.line(f"wrote {path}")
@@ -81,124 +73,100 @@ def command(shell: Shell, folder: Path, source: Path | None, **given: Any) -> in
     return 0
 
 
-def _asked(given: Mapping[str, Any], source: Path | None) -> Answers:
-    """Each question that no option answered, put to the terminal when there is one."""
-    ask = _on_terminal if someone_is_there() else _by_default
-    data = given["data"] or ("none" if source else ask("data: none, sample, or a file or folder", "sample"))
-    default = _WHAT_ALONE if data == "none" else _WHAT_WITH_IMAGES if Path(data).is_dir() else _WHAT_WITH_ROWS
-    return Answers(
-        what=given["what"] or (None if source else ask("what is in the pictures", default)),
-        takes=given["takes"] or _count(ask("how many of each", "1")),
-        data=data,
-        provider=given["provider"] or ask("provider (see `batchgen providers`)", "sandbox"),
-        base_url=given["base_url"],
-        name=given["name"],
-        source=source,
+def _answers(shell: Shell, jobs: Path, source: Path | None, options: Mapping[str, Any]) -> Answers:
+    if source is not None and options["data"] is not None:
+        message = "--data does not go with --from, whose file is the data; leave one of them out"
+        raise UsageError(message)
+    known = None if source is None else look_at(source, _relative(source, jobs))
+    answers = asked(
+        Given(**options, has_source=source is not None),
+        Readers(
+            data=lambda text: _data(text, jobs), provider=lambda use, url: _provider(use, url, shell.providers_file)
+        ),
+        shell.screen,
+        is_someone_there=someone_is_there(),
     )
+    return answers if known is None else replace(answers, data=known)
 
 
-def _on_terminal(question: str, default: str) -> str:
-    return str(click.prompt(question, default=default, err=True))
+def _data(text: str, jobs: Path) -> DataFile | None:
+    if text == "none":
+        return None
+    return SAMPLE if text == "sample" else look_at(Path(text), _relative(Path(text), jobs))
 
 
-def _by_default(question: str, default: str) -> str:
-    del question
-    return default
-
-
-def _count(text: str) -> int:
-    if text.isdecimal() and 1 <= int(text) <= _MOST_TAKES:
-        return int(text)
-    message = f"'{text}' is no number of takes (expected 1 to {_MOST_TAKES})"
-    raise UsageError(message)
-
-
-def _provider(answers: Answers, shell: Shell) -> Provider:
-    overrides = {"base_url": answers.base_url} if answers.base_url else {}
+def _provider(use: str, base_url: str, providers_file: Path) -> Provider | None:
+    """The provider; None when all it lacks is an address."""
     try:
-        return resolve(answers.provider, overrides, user_file=shell.providers_file)
+        return resolve(use, {"base_url": base_url} if base_url else {}, user_file=providers_file)
     except ProviderDataError as error:
-        if answers.base_url or any(keys != ("base_url",) for keys, _ in error.findings):
+        if base_url or any(keys != ("base_url",) for keys, _ in error.findings):
             raise
-        message = f"'{answers.provider}' ships without an address; give it with --base-url https://gateway.example/v1"
-        raise UsageError(message) from error
+        return None
 
 
-def _composed(answers: Answers, provider: Provider, jobs: Path) -> tuple[Path, dict[Path, str], list[str]]:
+def _composed(name: str, answers: Answers, jobs: Path, *, is_source: bool) -> tuple[Path, dict[Path, str], list[str]]:
     """The manifest's path, every file to write with its text, and notes for the user."""
     files: dict[Path, str] = {}
-    data, notes = _data(answers, jobs, files)
-    name = _name(answers)
+    provider, data = answers.provider, answers.data
+    if data is SAMPLE:
+        data = _sample(jobs, name, files)
     accepted = provider.accepts["generate"]
-    taken = PARAMETERS if accepted is None else PARAMETERS & accepted
-    request = {key: value for key, value in _PREFERRED.items() if key in taken}
-    if data is not None and answers.source is not None:
-        request |= request_from(data, taken)
-        notes += unused(data, taken)
+    taken = frozenset(REQUEST_COLUMNS) if accepted is None else frozenset(REQUEST_COLUMNS) & accepted
+    found = _taken_over(answers, data, taken, is_source=is_source)
     schema, schema_path = _schema_beside(jobs)
     if schema_path is not None:
         files[schema_path] = schema_text()
     starter = Starter(
         name=name,
-        prompt=_prompt(answers, data),
+        folder=f"output/{name}@sandbox" if provider.sandbox else f"output/{name}",
+        prompt=found.prompt,
         schema=schema,
-        provider=answers.provider,
-        base_url=answers.base_url or "",
+        provider=provider.name,
+        base_url=answers.base_url,
         takes=answers.takes,
         rows=None if data is None else (data.kind, data.name),
         key="" if data is None else data.key,
         images=("${{ row.path }}",) if data is not None and data.kind == "images" else (),
-        request=request,
-        path="${{ row.out }}" if data is not None and answers.source and "out" in data.filled else "",
+        request={**{key: value for key, value in _PREFERRED.items() if key in taken}, **found.request},
+        path=found.path,
     )
     manifest = jobs / f"{name}.yaml"
-    return manifest, {**files, manifest: manifest_text(starter)}, notes
+    return manifest, {**files, manifest: manifest_text(starter)}, list(found.notes)
 
 
-def _name(answers: Answers) -> str:
-    if answers.name is None:
-        from_file = _NOT_IN_NAMES.sub("-", slug(answers.source.stem)).strip("-") if answers.source else "first"
+def _name(given: str | None, source: Path | None) -> str:
+    if given is None:
+        from_file = _NOT_IN_NAMES.sub("-", slug(source.stem)).strip("-") if source else "first"
         return from_file or "prompts"
-    if re.fullmatch(NAME_PATTERN, answers.name):
-        return answers.name
-    message = f"--name: '{answers.name}' is no job name (expected letters, digits, dots and dashes, at most 64)"
+    if re.fullmatch(NAME_PATTERN, given):
+        return given
+    message = f"--name: '{given}' is no job name (expected letters, digits, dots and dashes, at most 64)"
     raise UsageError(message)
 
 
-def _data(answers: Answers, jobs: Path, files: dict[Path, str]) -> tuple[DataFile | None, list[str]]:
-    if answers.source is not None:
-        return look_at(answers.source, _relative(answers.source, jobs)), []
-    if answers.data == "none":
-        return None, []
-    if answers.data == "sample":
-        sample = jobs / "data" / "products.csv"
-        files[sample] = SAMPLE_CSV
-        columns = tuple(SAMPLE_CSV.partition("\n")[0].split(","))
-        return DataFile(
-            kind="csv", name="data/products.csv", columns=columns, filled=frozenset(columns), key=columns[0]
-        ), []
-    path = Path(answers.data)
-    if not path.exists():
-        message = (
-            f"no data file '{answers.data}' (expected 'none', 'sample', a .csv, .jsonl, .txt or a folder of images)"
-        )
-        raise UsageError(message)
-    return look_at(path, _relative(path, jobs)), []
+def _sample(jobs: Path, name: str, files: dict[Path, str]) -> DataFile:
+    """The sample where an identical one lies or nothing does; a file of another content keeps its name to itself."""
+    for stem in ("products", name):
+        path = jobs / "data" / f"{stem}.csv"
+        if not path.exists():
+            files[path] = SAMPLE_CSV
+        elif not path.is_file() or path.read_bytes() != SAMPLE_CSV.encode():
+            continue
+        return replace(SAMPLE, name=f"data/{stem}.csv")
+    message = f"{path} already there, and nothing is overwritten; choose another folder or --name"
+    raise UsageError(message)
 
 
-def _prompt(answers: Answers, data: DataFile | None) -> str:
-    if data is None or data.kind == "images":
-        return answers.what or _WHAT_ALONE
-    if answers.source is None:
-        return data.described(answers.what or _WHAT_WITH_ROWS)
-    prompt = answers.what or data.prompt
-    if prompt is None:
-        message = (
-            f"'{answers.source}' has no column 'prompt' that is filled in every row; columns: "
-            f"{', '.join(data.columns)}; say what the prompt is with --what 'a photo of ${{{{ row.NAME }}}}'"
-        )
-        raise UsageError(message)
-    return prompt
+def _taken_over(answers: Answers, data: DataFile | None, accepted: frozenset[str], *, is_source: bool) -> PromptFile:
+    """What the data gives to the manifest beyond its rows."""
+    if data is None:
+        return PromptFile(prompt=answers.what or _WHAT_ALONE)
+    if is_source:
+        return take_over(data, what=answers.what, accepted=accepted, takes=answers.takes)
+    if data.kind == "images":
+        return PromptFile(prompt=answers.what or _WHAT_WITH_IMAGES)
+    return PromptFile(prompt=data.described(answers.what or _WHAT_WITH_ROWS), notes=data.notes)
 
 
 def _relative(path: Path, folder: Path) -> str:
@@ -214,15 +182,19 @@ def _schema_beside(jobs: Path) -> tuple[str, Path | None]:
     return "job.v1.json", None if copy.exists() else copy
 
 
+def _check_new(paths: Iterable[Path]) -> None:
+    taken = [str(path) for path in paths if path.exists() or path.is_symlink()]
+    if taken:
+        message = f"{', '.join(taken)} already there, and nothing is overwritten; choose another folder or --name"
+        raise UsageError(message)
+
+
 def _write_new(files: Mapping[Path, str]) -> None:
     """Write all files or none that exists already: the check comes before the first write, `x` guards the rest.
 
     Raises UsageError for a file that is there, FolderError for a folder that cannot be written.
     """
-    taken = [str(path) for path in files if path.exists() or path.is_symlink()]
-    if taken:
-        message = f"{', '.join(taken)} already there, and nothing is overwritten; choose another folder or --name"
-        raise UsageError(message)
+    _check_new(files)
     for path, text in files.items():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from batchgen.cli.options import (
     selection_options,
 )
 from batchgen.cli.plantext import TINTS
-from batchgen.cli.planview import slot_events
+from batchgen.cli.planview import orphans_of, slot_events
 from batchgen.cli.screen import Ink, Line, columns, one_line
 from batchgen.cli.shell import Shell
 from batchgen.clock import SystemClock
@@ -54,7 +54,7 @@ def _rows(survey: Survey) -> Iterator[Line]:
     for status, slot in zip(survey.selected, slots, strict=True):
         padding = " " * (width - columns(slot))
         yield (Ink(SIGNS[status.state], TINTS[status.state]), f" {slot}{padding}  {one_line(status.path)}")
-    for orphan in survey.standing.orphans:
+    for orphan in orphans_of(survey):
         slot = one_line(orphan.slot)
         yield (
             Ink(SIGNS["orphan"], TINTS["orphan"]),

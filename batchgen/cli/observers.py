@@ -3,14 +3,17 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from batchgen.cli import events
+from batchgen.cli.leftover import Aftermath
+from batchgen.cli.nextstep import next_commands
+from batchgen.cli.plantext import warning_lines
 from batchgen.cli.screen import ReaderGoneError, Screen, one_line
 from batchgen.cli.summary import Tally, summary_lines
 from batchgen.clock import Clock, timestamp
-from batchgen.errors import StorageError
+from batchgen.errors import BatchgenError, StorageError
 from batchgen.run.events import (
     FailureEvent,
     ImageEvent,
@@ -128,17 +131,16 @@ class JsonEvents(NullObserver):
 
 
 class LineLog(NullObserver):
-    """`key=value` lines on stderr: where the run stands every 30 s, and one line per failure and per pause.
+    """`key=value` lines on stderr: where the run stands every 30 s, and one line per failed attempt and per pause.
 
-    With `verbose` also one per image. `quiet` leaves only what is final and failed.
+    With `verbose` also one per image.
     """
 
-    def __init__(self, screen: Screen, clock: Clock, job: str, *, verbose: bool = False, quiet: bool = False) -> None:
+    def __init__(self, screen: Screen, clock: Clock, job: str, *, verbose: bool = False) -> None:
         self._screen = screen
         self._clock = clock
         self._job = job
         self._verbose = verbose
-        self._quiet = quiet
         self._last: ProgressEvent | None = None
         self._said_at = clock.monotonic()
         self._ticker = Ticker(_LOG_LINE_EVERY_SECONDS, self._tick)
@@ -149,18 +151,16 @@ class LineLog(NullObserver):
             self._say("image", slot=event.slot, path=event.path, seconds=round(event.seconds, 1), usd=event.cost_usd)
 
     def failure(self, event: FailureEvent) -> None:
-        """One line."""
-        if event.final or not self._quiet:
-            self._say(
-                "failure",
-                slot=event.slot,
-                attempt=event.attempt,
-                kind=event.kind,
-                billed=event.billed,
-                final=event.final,
-                retry_in=event.retry_in_seconds,
-                message=event.message,
-            )
+        """One line: a `retry` that nobody has to do anything about, or a `failure`."""
+        self._say(
+            "failure" if event.final else "retry",
+            slot=event.slot,
+            attempt=event.attempt,
+            kind=event.kind,
+            billed=event.billed,
+            retry_in=event.retry_in_seconds,
+            message=event.message,
+        )
 
     def progress(self, event: ProgressEvent) -> None:
         """One line when 30 s have passed since the last."""
@@ -171,8 +171,7 @@ class LineLog(NullObserver):
 
     def pause(self, event: PauseEvent) -> None:
         """One line."""
-        if not self._quiet:
-            self._say("pause", seconds=event.seconds, message=event.message)
+        self._say("pause", seconds=event.seconds, message=event.message)
 
     def summary(self, event: SummaryEvent) -> None:
         """Nothing more to tick for."""
@@ -181,7 +180,7 @@ class LineLog(NullObserver):
 
     def _tick(self) -> None:
         self._said_at = self._clock.monotonic()
-        if self._last is None or self._quiet:
+        if self._last is None:
             return
         last = self._last
         done = last.saved + last.failed + last.in_doubt
@@ -214,57 +213,81 @@ def _value(value: Any) -> str:
 
 
 class Ending(NullObserver):
-    """Collects failures and remarks and prints the summary at the end, to stdout unless `aside` (then stderr)."""
+    """Collects remarks and prints the summary at the end, to stdout unless `aside` (then stderr).
 
-    def __init__(self, screen: Screen, *, job_arguments: str, images: str, aside: bool = False) -> None:
+    `aftermath` looks at what is left; it is asked only when something is, or by a `retry`, which also says what it does
+    not touch. What the plan warns of is said at the start, on stderr.
+    """
+
+    def __init__(
+        self,
+        screen: Screen,
+        *,
+        job_arguments: str,
+        images: str,
+        aside: bool = False,
+        aftermath: Callable[[], Aftermath] = Aftermath,
+        is_retry: bool = False,
+    ) -> None:
         self._screen = screen
         self._job_arguments = job_arguments
         self._images = images
         self._say = screen.note if aside else screen.line
+        self._aftermath = aftermath
+        self._is_retry = is_retry
+        self._failures = 0
         self._tally = Tally()
+
+    def plan(self, event: PlanEvent) -> None:
+        """Say what a plan that may be smaller than meant warns of, whether or not there is anything to send."""
+        for line in warning_lines(event.warnings):
+            self._screen.note(*line)
 
     def image(self, event: ImageEvent) -> None:
         """Count the remarks on it."""
         self._tally.remark(event)
 
     def failure(self, event: FailureEvent) -> None:
-        """Count it if it is final."""
-        self._tally.add(event)
+        """Count the attempt; why a slot has no image in the end is looked up then."""
+        del event
+        self._failures += 1
 
     def summary(self, event: SummaryEvent) -> None:
-        """Print the summary and the next command."""
-        kinds = {group.kind for group in self._tally.groups()}
+        """Print the summary and the next commands."""
+        after = self._look(event)
+        for left in after.left:
+            self._tally.add(left)
         lines = summary_lines(
             event,
             self._tally,
-            next_command=next_command(event, self._job_arguments, kinds),
+            job=self._job_arguments,
+            next_commands=next_commands(event, after, self._job_arguments, is_retry=self._is_retry),
             folder=self._images,
             width=self._screen.width,
+            # Every attempt ends in an image or a failure, unless a second signal or the disk ended it.
+            broken_off=max(0, event.attempts - event.saved - self._failures),
+            idle="nothing to retry" if self._is_retry and not event.requests else "nothing to do",
         )
         # The run is over: what it came to, its exit code, must not be lost with whoever read along.
         with contextlib.suppress(ReaderGoneError):
             for line in lines:
                 self._say(*line)
 
+    def _look(self, event: SummaryEvent) -> Aftermath:
+        if event.failed or event.in_doubt or event.not_started or self._is_retry:
+            # The counts must be said even where the folder cannot be read any more.
+            with contextlib.suppress(BatchgenError, OSError):
+                return self._aftermath()
+        return Aftermath()
+
 
 class Cron(Ending):
-    """Silent while all is well; prints the summary only when the exit code is not 0, so that mail means trouble."""
+    """Silent while all is well, so that mail means trouble. A night without new rows is no trouble."""
+
+    def plan(self, event: PlanEvent) -> None:
+        """Keep the plan's warnings back: a filter that leaves nothing is the usual end of a nightly job."""
 
     def summary(self, event: SummaryEvent) -> None:
         """Print the summary of a run that needs somebody."""
         if event.exit_code != 0:
             super().summary(event)
-
-
-def next_command(event: SummaryEvent, job_arguments: str, kinds: Collection[str]) -> str:
-    """What to run next, or nothing; `kinds` are those of the final failures of this run.
-
-    What never started needs `run`, what failed `retry`; a refusal and a doubt need somebody's eye first.
-    """
-    if event.not_started:
-        return f"batchgen run {job_arguments}"
-    if event.failed and set(kinds) - {"refused"}:
-        return f"batchgen retry {job_arguments}"
-    if event.failed:
-        return f"batchgen ls {job_arguments} -s state:failed"
-    return f"batchgen ls {job_arguments} -s state:in_doubt" if event.in_doubt else ""

@@ -1,5 +1,6 @@
 """From what was typed to what a run is asked for: options, environment and the user's defaults in one value."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +8,7 @@ from batchgen.cli.jobpath import find_manifest
 from batchgen.cli.options import JobOptions, LimitOptions, RunOptions, SelectionOptions
 from batchgen.cli.settings import read_settings
 from batchgen.cli.shell import Shell
-from batchgen.errors import FolderError
+from batchgen.errors import FolderError, ManifestError, Problem
 from batchgen.manifest.load import load
 from batchgen.plan.select import Selection, parse_selection
 from batchgen.run.job import Job, Options
@@ -40,6 +41,7 @@ def options_for(
         period=job.period,
         providers_file=shell.providers_file,
         config_dir=shell.config_folder,
+        check_faults=_check_faults,
         selection=_selected(selection or SelectionOptions()),
         only_ids=only_ids,
         concurrency=limits.concurrency,
@@ -54,6 +56,14 @@ def options_for(
         accept_risk=run.yes,
     )
     return _with_defaults(shell, options)
+
+
+def _check_faults(raw: object) -> Sequence[Problem]:
+    if not raw:
+        return ()
+    from batchgen.sandbox.faults import check_faults  # noqa: PLC0415  the server's modules take long to import
+
+    return check_faults(raw)
 
 
 def existing(job: Job) -> Job:
@@ -80,5 +90,8 @@ def _with_defaults(shell: Shell, options: Options) -> Options:
     settings = read_settings(shell.config_file)
     if not settings.values:
         return options
-    manifest = load(options.path, profile=options.profile, sets=options.sets, environ=options.environ)
+    try:
+        manifest = load(options.path, profile=options.profile, sets=options.sets, environ=options.environ)
+    except ManifestError:
+        return options  # whoever opens the job says what is wrong, and what else is
     return replace(options, sets=(*settings.sets_for(manifest.document), *options.sets))

@@ -1,19 +1,33 @@
 """What a survey looks like: as a head and a table for people, as events for programs."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from batchgen.cli.events import plan_event, slot_event
 from batchgen.cli.figures import money
 from batchgen.cli.plantext import PlanHead, head_lines, slot_lines, warning_lines
 from batchgen.cli.screen import Screen
+from batchgen.cli.underway import in_flight
+from batchgen.plan.compare import Orphan
 from batchgen.plan.price import price_date
 from batchgen.provider.encode import sent_params
+from batchgen.run.events import PlanEvent
 from batchgen.run.job import Job
 from batchgen.run.money import price_of
 from batchgen.run.survey import Survey
 
-__all__ = ["budget_left_usd", "head_of", "models", "show_head", "show_plan", "slot_events", "warnings_of"]
+__all__ = [
+    "budget_left_usd",
+    "event_of",
+    "head_of",
+    "models",
+    "orphans_of",
+    "show_head",
+    "show_plan",
+    "slot_events",
+    "warnings_of",
+]
 
 _SLOTS_SHOWN = 10
 
@@ -23,28 +37,41 @@ def show_plan(
 ) -> None:
     """Print a plan to stdout; `now` (UTC) decides which budget window is open."""
     if as_json:
-        screen.raw(plan_event(survey.event))
+        screen.raw(plan_event(event_of(survey)))
         for line in slot_events(survey):
             screen.raw(line)
     else:
-        screen.lines(*head_lines(survey.event, head_of(survey, now), screen.width))
+        flying = in_flight(survey.job.folder, survey.state)
         limit = None if everything else _SLOTS_SHOWN
-        for row in slot_lines(survey.selected, survey.standing.orphans, width=screen.width, limit=limit):
+        screen.lines(*head_lines(event_of(survey), head_of(survey, now, flying), screen.width))
+        for row in slot_lines(survey.selected, orphans_of(survey), width=screen.width, limit=limit, in_flight=flying):
             screen.line(*row)
-    for warning in warning_lines(warnings_of(survey, now)):
+    for warning in warning_lines([*survey.event.warnings, *warnings_of(survey, now)]):
         screen.note(*warning)
 
 
 def show_head(screen: Screen, survey: Survey, *, now: datetime) -> None:
-    """Print the head alone, aside: what a run is about to do."""
-    for line in head_lines(survey.event, head_of(survey, now), screen.width):
+    """Print the head alone, aside: what a run is about to do. The plan's own warnings were said with its event."""
+    for line in head_lines(event_of(survey), head_of(survey, now), screen.width):
         screen.note(*line)
     for line in warning_lines(warnings_of(survey, now)):
         screen.note(*line)
 
 
-def head_of(survey: Survey, now: datetime) -> PlanHead:
-    """What the head of a plan says beyond the counts."""
+def orphans_of(survey: Survey) -> Sequence[Orphan]:
+    """The images that nobody names any more; a selection is about the plan, unless it asks for these."""
+    options = survey.job.options
+    is_asked = options.selection.is_everything or options.selection.names_state("orphan")
+    return survey.standing.orphans if is_asked and options.only_ids is None else ()
+
+
+def event_of(survey: Survey) -> PlanEvent:
+    """The counts that go with the slots shown."""
+    return replace(survey.event, orphan=len(orphans_of(survey)))
+
+
+def head_of(survey: Survey, now: datetime, flying: Collection[str] = ()) -> PlanHead:
+    """What the head of a plan says beyond the counts; `flying` are the ids that another run is waiting for."""
     job = survey.job
     return PlanHead(
         providers=tuple(provider.name for provider in job.providers),
@@ -52,6 +79,8 @@ def head_of(survey: Survey, now: datetime) -> PlanHead:
         product=survey.plan.explanation,
         total=len(survey.plan.requests),
         to_send=len(survey.to_send),
+        to_move=sum(status.move_from is not None for status in survey.standing.slots),
+        in_flight=sum(status.request.id in flying for status in survey.selected),
         prices_dated="" if job.providers[0].prices != "list" else str(price_date()),
         budget_usd=budget_left_usd(survey, now),
         expected_seconds=survey.left_seconds,
@@ -107,7 +136,7 @@ def slot_events(survey: Survey) -> Iterator[str]:
             path=status.path,
             cost_usd=None if price is None else price.high_usd,
         )
-    for orphan in survey.standing.orphans:
+    for orphan in orphans_of(survey):
         yield slot_event(
             slot=orphan.slot,
             request_id=orphan.id,

@@ -35,7 +35,7 @@ def command(shell: Shell, name: str | None, *, sizes: bool, as_json: bool) -> in
     found = [_known(each, shell) for each in wanted]
     if as_json:
         for provider in found:
-            shell.screen.raw(json.dumps(_as_json(provider)))
+            shell.screen.raw(json.dumps(_as_json(provider), separators=(",", ":")))
     elif sizes:
         shell.screen.lines(*(line for provider in found for line in _size_lines(provider, named=name is None)))
     elif name:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from batchgen.cli.bar import TerminalBar
 from batchgen.cli.confirm import ask_before
+from batchgen.cli.leftover import Lookback
 from batchgen.cli.observers import Cron, Ending, JsonEvents, LineLog, Several
 from batchgen.cli.opening import options_for
 from batchgen.cli.options import JobOptions, LimitOptions, RunOptions, SelectionOptions
@@ -54,8 +55,17 @@ def run_job(
     if run.dry_run:
         show_plan(shell.screen, look(opened), now=clock.now(), as_json=run.json)
         return 0
-    with at_once(), _listeners(shell, opened, job, run, clock) as observer:
-        return asyncio.run(_carry_out(shell, opened, run, observer, clock))
+    lookback = Lookback(opened)
+    ending = (Cron if run.cron else Ending)(
+        shell.screen,
+        job_arguments=job.arguments,
+        images=_from_here(opened.folder / "images"),
+        aside=run.json,
+        aftermath=lookback,
+        is_retry=selection.failed,
+    )
+    with at_once(), _listeners(shell, opened, run, clock, ending) as observer:
+        return asyncio.run(_carry_out(shell, lookback, run, observer, clock))
 
 
 def _planned(options: Options, run: RunOptions) -> Options:
@@ -75,8 +85,11 @@ def _check_plan_file(job: Job, run: RunOptions) -> None:
         raise UsageError(message)
 
 
-async def _carry_out(shell: Shell, job: Job, run: RunOptions, observer: Observer, clock: Clock) -> int:
+async def _carry_out(shell: Shell, lookback: Lookback, run: RunOptions, observer: Observer, clock: Clock) -> int:
+    job = lookback.job
+
     def confirm(survey: Survey) -> None:
+        lookback.began(survey)
         if not (run.quiet or run.cron or run.json):
             show_head(shell.screen, survey, now=clock.now())
         with at_once():
@@ -133,29 +146,25 @@ async def _embed(provider: Provider) -> AsyncIterator[str]:
 
 
 @contextlib.contextmanager
-def _listeners(shell: Shell, job: Job, asked: JobOptions, run: RunOptions, clock: Clock) -> Iterator[Observer]:
-    """Who hears of the run: the summary always, a bar on a terminal or lines elsewhere, events for programs."""
+def _listeners(shell: Shell, job: Job, run: RunOptions, clock: Clock, ending: Ending) -> Iterator[Observer]:
+    """Who hears of the run: `ending` always, a bar on a terminal or lines elsewhere, events for programs."""
     with contextlib.ExitStack() as stack:
         observers: list[Observer] = []
         if run.json:
             observers.append(JsonEvents(shell.screen, stack.enter_context(outbox(shell.screen))))
         if run.log_file is not None:
             observers.append(JsonEvents(stack.enter_context(_log(run.log_file, shell))))
-        images = _from_here(job.folder / "images")
-        if run.cron:
-            observers.append(Cron(shell.screen, job_arguments=asked.arguments, images=images))
-        else:
+        if not (run.cron or run.quiet):
             observers.append(stack.enter_context(_progress(shell.screen, job.name, run, clock)))
-            observers.append(Ending(shell.screen, job_arguments=asked.arguments, images=images, aside=run.json))
-        yield Several(*observers)
+        yield Several(*observers, ending)
 
 
 @contextlib.contextmanager
 def _progress(screen: Screen, name: str, run: RunOptions, clock: Clock) -> Iterator[Observer]:
     # Events and a bar on one terminal would write into each other's lines.
     crossed = run.json and screen.out.isatty()
-    if not screen.interactive or run.quiet or crossed:
-        yield LineLog(screen, clock, name, verbose=run.verbose, quiet=run.quiet)
+    if not screen.interactive or crossed:
+        yield LineLog(screen, clock, name, verbose=run.verbose)
         return
     bar = TerminalBar(screen, clock, name, verbose=run.verbose)
     try:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import yaml
 
+from batchgen.cli.figures import amount
 from batchgen.cli.options import screen_options
 from batchgen.cli.screen import Ink
 from batchgen.cli.shell import Shell
@@ -73,7 +74,7 @@ async def _serve(shell: Shell, sandbox: Sandbox, key_env: str | None) -> None:
     except OSError as problem:
         message = f"the sandbox cannot start: {problem.strerror or problem}; choose another --port or --bills file"
         raise FolderError(message) from problem
-    shell.screen.note(f"stopped; {images} images were billed (to nobody)")
+    shell.screen.note(f"stopped; {amount(images, 'image')} {'was' if images == 1 else 'were'} billed (to nobody)")
 
 
 def _announce(shell: Shell, sandbox: Sandbox, key_env: str | None) -> None:

@@ -122,7 +122,7 @@ def _history(job: Job, request_id: str, width: int) -> Iterator[Line]:
     def take(entry: Entry | Unknown) -> None:
         said = _told(entry) if _concerns(entry, request_id) else ""
         if said:
-            told.append(f"{entry.at[:19].replace('T', ' ')}  {said}")
+            told.append(f"{entry.at[:19].replace('T', ' ')} UTC  {said}")
 
     if (job.folder / LEDGER).is_file():
         with Folder(job.folder) as folder, os.fdopen(folder.open_read(LEDGER), "rb", buffering=1 << 20) as source:

@@ -27,12 +27,14 @@ _NOTE_COLUMN = 26
 class Starter:
     """What the manifest is made of.
 
-    `prompt` is the text, templates included. `rows` is `(kind, path)` such as `("csv", "data/products.csv")`, or None;
-    `key` its unique column. `request` holds ready values, templates included. `schema` and the paths are relative to
-    the manifest. `base_url` belongs to a provider that ships without one.
+    `folder` is the job folder, for a comment. `prompt` is the text, templates included. `rows` is `(kind, path)` such
+    as `("csv", "data/products.csv")`, or None; `key` its unique column. `request` holds ready values, templates
+    included. `schema` and the paths are relative to the manifest. `base_url` belongs to a provider that ships without
+    one.
     """
 
     name: str
+    folder: str
     prompt: str
     schema: str
     provider: str = "sandbox"
@@ -74,7 +76,7 @@ def _head(starter: Starter) -> str:
     return "\n".join(
         (
             "version: 1",
-            _noted(f"name: {_quoted(starter.name)}", f"the job folder is output/{starter.name}"),
+            _noted(f"name: {_quoted(starter.name)}", f"the job folder is {starter.folder}"),
             _noted(f"provider: {provider}", hint),
             "",
         )

@@ -1,12 +1,15 @@
-"""The end of a run in a few lines: what was made, what failed and what to do about it, and the next command."""
+"""The end of a run in a few lines: what was made, what was not and what to do about it, and the next command."""
 
+import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from batchgen.cli.figures import amount, duration, money
+from batchgen.cli.leftover import Leftover
 from batchgen.cli.screen import Ink, Line, clip, one_line
-from batchgen.run.events import FailureEvent, ImageEvent, SummaryEvent
+from batchgen.provider.failure import DEADLINE_PASSED
+from batchgen.run.events import ImageEvent, SummaryEvent
 
 __all__ = ["FailureGroup", "NoteGroup", "Tally", "summary_lines"]
 
@@ -18,27 +21,33 @@ _REASONS = {
     "not_sent": ("provider not reached", "nothing was billed; check the network, then retry"),
     "throttled": ("throttled by the provider", "lower limits.rpm or limits.concurrency, then retry"),
     "server_error": ("server error", "retry later"),
-    "in_doubt": (
-        "no answer, may have been billed",
-        "raise limits.request_timeout if it was a timeout; `retry.resends` says how often to send again",
-    ),
-    "bad_answer": ("answer without a usable image", "what came is in images/.rejected/"),
-    "refused": ("refused by moderation", "change the prompt; a plain retry will not send it again"),
+    "in_doubt": ("no answer, may have been billed", ""),
+    "bad_answer": ("answer without a usable image, may have been billed", "what came is in images/.rejected/"),
+    "refused": ("refused by moderation", "change the prompt, or ask again: batchgen retry {job} --refused"),
     "bad_request": ("request not accepted", "change what the message names"),
     "stopped": ("provider refused to go on", "check the key, the balance and the model, then run again"),
+    "given_up": ("given up by `resolve --give-up`", "batchgen redo {job} SLOT makes one anew"),
+    "unfetched": ("paid, and not fetched yet", "the next run fetches it, free"),
+    "stranger": (
+        "a file that the ledger does not know is in its place",
+        "batchgen adopt {job} keeps it; a run with --remake-altered puts it aside",
+    ),
 }
-_TELLING_ALONE = frozenset({"refused", "throttled"})
+_TELLING_ALONE = frozenset({"refused", "throttled", "stranger", "unfetched"})
 """Kinds whose reason says it all: their message would only repeat it in the gateway's words."""
+_BY_GATEWAY = re.compile(r"http (?:408|499|50[24]|52\d)\b")
+_MEASURE = re.compile(r"\d+(?:\.\d+)?(?= ?(?:bytes|kB|MB|ms|s)\b)")
 
 
 @dataclass(slots=True)
 class FailureGroup:
-    """Final failures with one reason: how many, and the first few slots."""
+    """Slots without an image for one reason: how many, how often they were tried, and the first few of them."""
 
-    kind: str
+    first: Leftover
     message: str
     count: int = 0
-    tries: int = 0
+    fewest_tries: int = 0
+    most_tries: int = 0
     slots: list[str] = field(default_factory=list)
 
 
@@ -52,11 +61,12 @@ class NoteGroup:
 
 
 class Tally:
-    """Collects final failures by reason, and remarks on images. Its size does not grow with the job: 20 of each."""
+    """Collects what is left by reason, and remarks on images. Its size does not grow with the job: 20 of each."""
 
     def __init__(self) -> None:
-        self._groups: dict[tuple[str, str], FailureGroup] = {}
+        self._groups: dict[tuple[object, ...], FailureGroup] = {}
         self._notes: dict[str, NoteGroup] = {}
+        self.failed = 0
 
     def remark(self, event: ImageEvent) -> None:
         """Count what there is to say of an image that was saved all the same."""
@@ -70,68 +80,117 @@ class Tally:
         """The most frequent remark first."""
         return sorted(self._notes.values(), key=lambda note: -note.count)
 
-    def add(self, event: FailureEvent) -> None:
-        """Count a failure if it is final."""
-        if not event.final:
-            return
-        message = "" if event.kind in _TELLING_ALONE else clip(one_line(event.message), _REASON_WIDTH)
-        key = (event.kind, message)
+    def add(self, left: Leftover) -> None:
+        """Count one slot without its image. Messages that differ in a size or a time only are one reason."""
+        self.failed += left.state == "failed"
+        message = "" if left.kind in _TELLING_ALONE else clip(one_line(left.message), _REASON_WIDTH)
+        standing = (left.kind, left.state, left.is_sent_next)
+        key = (*standing, _MEASURE.sub("#", message))
         if key not in self._groups and len(self._groups) >= _MOST_GROUPS:
-            key = (event.kind, "various messages; `batchgen show` has each")
-        group = self._groups.setdefault(key, FailureGroup(kind=key[0], message=key[1]))
+            message = "various messages; `batchgen show` has each"
+            key = (*standing, message)
+        if key not in self._groups:
+            self._groups[key] = FailureGroup(first=left, message=message, fewest_tries=left.attempts)
+        group = self._groups[key]
         group.count += 1
-        group.tries = max(group.tries, event.attempt)
+        group.fewest_tries = min(group.fewest_tries, left.attempts)
+        group.most_tries = max(group.most_tries, left.attempts)
         if len(group.slots) < _SLOTS_SHOWN:
-            group.slots.append(event.slot)
+            group.slots.append(left.slot)
 
     def groups(self) -> list[FailureGroup]:
         """The most frequent reason first."""
         return sorted(self._groups.values(), key=lambda group: -group.count)
 
 
-def summary_lines(event: SummaryEvent, tally: Tally, *, next_command: str, folder: str, width: int) -> list[Line]:
-    """The whole summary. `next_command` is empty when nothing is left to do; `folder` is where the images are."""
-    lines: list[Line] = [_head(event)]
+def summary_lines(
+    event: SummaryEvent,
+    tally: Tally,
+    *,
+    job: str,
+    next_commands: Sequence[tuple[str, str]],
+    folder: str,
+    width: int,
+    broken_off: int = 0,
+    idle: str = "nothing to do",
+) -> list[Line]:
+    """The whole summary.
+
+    `job` are the arguments that name the job again, `next_commands` commands with a remark on each, `folder` is where
+    the images are. `broken_off` is how many attempts ended without an outcome: aborted, or cut off by the disk.
+    `idle` says that there was nothing to do.
+    """
+    lines: list[Line] = [_head(event, idle)]
     if event.stop_reason:
         lines += _wrapped(f"stopped: {event.stop_reason}", "  ", width)
+    lines += _tried_before(event, tally, width)
     for group in tally.groups():
-        lines += _group(group, width)
+        lines += _group(group, job, width)
     for note in tally.notes():
         lines += _note(note, width)
-    lines += _maybe_billed(event, width)
-    if next_command:
-        lines.append(("next:  ", Ink(next_command, "bold")))
+    lines += _maybe_billed(event, broken_off, width)
+    for number, (command, remark) in enumerate(next_commands):
+        lines += _next("next:  " if number == 0 else "       ", command, remark, width)
     if event.saved or event.skipped:
         lines.append((f"look:  {folder}",))
     return lines
 
 
-def _head(event: SummaryEvent) -> Line:
+def _head(event: SummaryEvent, idle: str) -> Line:
     counts = [
         (event.failed, "failed"),
         (event.in_doubt, "in doubt"),
         (event.skipped, "already there"),
         (event.not_started, "not started"),
     ]
-    idle = not (event.saved or event.failed or event.in_doubt or event.not_started)
-    said = ["nothing to do" if idle else f"{event.saved:,} made"]
+    is_idle = not (event.saved or event.failed or event.in_doubt or event.not_started)
+    said = [idle if is_idle else f"{event.saved:,} made"]
     said += [f"{count:,} {word}" for count, word in counts if count]
     tint = "green" if event.exit_code == 0 else "red"
-    cost = "" if idle else f"   {money(event.cost_usd)}"
+    cost = "" if is_idle else f"   {money(event.cost_usd)}"
     return (Ink(event.job, tint), f": {', '.join(said)}   {duration(event.seconds)}{cost}")  # type: ignore[arg-type]
 
 
-def _group(group: FailureGroup, width: int) -> Iterator[Line]:
-    reason, remedy = _REASONS.get(group.kind, (group.kind, ""))
-    tries = f" after {group.tries} tries" if group.tries > 1 else ""
-    said = f"{reason}{tries}" + (f": {group.message}" if group.message else "")
-    first, *more = textwrap.wrap(said, width - 7) or [""]
+def _tried_before(event: SummaryEvent, tally: Tally, width: int) -> list[Line]:
+    """A stopped run leaves what it would have tried again: `status` calls those failed, for so they stand."""
+    waiting = min(tally.failed - event.failed, event.not_started)
+    if waiting <= 0:
+        return []
+    return _wrapped(f"{waiting:,} of the not started failed last time and wait to be tried again", "  ", width)
+
+
+def _group(group: FailureGroup, job: str, width: int) -> Iterator[Line]:
+    first, *more = textwrap.wrap(_reason(group), width - 7, break_on_hyphens=False) or [""]
     yield (Ink(f"{group.count:>5}", "red"), f"  {first}")
     yield from ((f"       {line}",) for line in more)
     rest = f" and {group.count - len(group.slots):,} more" if group.count > len(group.slots) else ""
     yield from _wrapped(", ".join(map(one_line, group.slots)) + rest, "       ", width)
+    remedy = _remedy(group, job)
     if remedy:
         yield from _wrapped(f"-> {remedy}", "       ", width)
+
+
+def _reason(group: FailureGroup) -> str:
+    left = group.first
+    reason = _REASONS.get(left.kind, (left.kind, ""))[0]
+    if left.is_doubt and "may have been billed" not in reason:
+        reason += ", may have been billed"
+    tries = f"{group.fewest_tries} to {group.most_tries}" if group.fewest_tries < group.most_tries else group.most_tries
+    said = f"{reason} after {tries} tries" if group.most_tries > 1 else reason
+    return f"{said}: {group.message}" if group.message else said
+
+
+def _remedy(group: FailureGroup, job: str) -> str:
+    left = group.first
+    remedies = [_REASONS.get(left.kind, ("", ""))[1].replace("{job}", job)]
+    if left.message.startswith(DEADLINE_PASSED):
+        remedies.append("raise limits.request_timeout")
+    elif left.is_doubt and _BY_GATEWAY.match(left.message):
+        remedies.append("the gateway gave up, not batchgen: a smaller size or lower quality may be answered in time")
+    if left.is_doubt:
+        again = "a run sends it again, which may be billed once more"
+        remedies.append(again if left.is_sent_next else "held: nothing sends it again until you decide")
+    return "; ".join(filter(None, remedies))
 
 
 def _note(note: NoteGroup, width: int) -> Iterator[Line]:
@@ -141,12 +200,24 @@ def _note(note: NoteGroup, width: int) -> Iterator[Line]:
     yield from ((f"       {line}",) for line in rest)
 
 
-def _maybe_billed(event: SummaryEvent, width: int) -> list[Line]:
-    if not event.maybe_billed:
+def _maybe_billed(event: SummaryEvent, broken_off: int, width: int) -> list[Line]:
+    count, usd = event.maybe_billed + broken_off, event.maybe_billed_usd
+    if not count:
         return []
-    cost = "price unknown" if event.maybe_billed_usd is None else f"about {money(event.maybe_billed_usd)}"
-    text = f"maybe billed: {amount(event.maybe_billed, 'request')} without an answer, {cost}; see the provider's bill"
+    # Nothing is reserved where no price is known, and an unknown price is never shown as 0.
+    is_unknown = usd is None or (usd == 0 and event.cost_usd is None)
+    cost = "price unknown" if is_unknown else f"about {money(usd)}"
+    text = f"maybe billed: {amount(count, 'request')} without an answer, {cost}; see the provider's bill"
     return _wrapped(text, "  ", width)
+
+
+def _next(label: str, command: str, remark: str, width: int) -> Iterator[Line]:
+    """A command is one line, however long: it is there to be copied."""
+    beside = f"   ({remark})" if remark else ""
+    fits = len(label) + len(command) + len(beside) <= width
+    yield (label, Ink(command, "bold"), beside if fits else "")
+    if remark and not fits:
+        yield from _wrapped(f"({remark})", "       ", width)
 
 
 def _wrapped(text: str, indent: str, width: int) -> list[Line]:

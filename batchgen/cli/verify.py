@@ -4,6 +4,7 @@ Changes nothing, except that `--repair` mends a damaged ledger.
 """
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import click
@@ -14,6 +15,7 @@ from batchgen.cli.opening import existing, options_for
 from batchgen.cli.options import JobOptions, job_options, screen_options
 from batchgen.cli.screen import Ink, Screen, one_line
 from batchgen.cli.shell import Shell
+from batchgen.cli.underway import in_flight
 from batchgen.clock import SystemClock
 from batchgen.errors import FolderError, LedgerDamagedError, UsageError
 from batchgen.files import Folder
@@ -98,8 +100,11 @@ def _check_files(screen: Screen, job: Job, folder: Folder, chosen: Subset | None
         if verdict is not None:
             tint: Ink = Ink(f"{verdict:<11}", "cyan" if verdict == "altered" else "red")
             screen.line(tint, f"{one_line(state.records[file.request].slot)}  {file.path} {_WORDS[verdict]}")
-    for slot in _doubts(state):
+    flying = in_flight(folder.path, state)
+    for slot in _doubts(state, flying):
         screen.line(Ink(f"{'in doubt':<11}", "yellow"), f"{one_line(slot)}  may have been billed; no image came")
+    if flying:
+        screen.line(Ink(f"{'in flight':<11}", "cyan"), f"{amount(len(flying), 'request')}; a run of this job is on")
     bad = sum(verdict != "altered" for verdict in verdicts.values())
     read = f", {len(to_hash):,} read in full" if chosen is not None else ""
     told = f"{amount(bad, 'file')} missing or damaged; `batchgen run` makes them again" if bad else "all sound"
@@ -107,8 +112,8 @@ def _check_files(screen: Screen, job: Job, folder: Folder, chosen: Subset | None
     return _DAMAGED_IMAGES if bad else 0
 
 
-def _doubts(state: State) -> list[str]:
-    return [record.slot for record in state.records.values() if record.is_in_doubt]
+def _doubts(state: State, flying: Collection[str]) -> list[str]:
+    return [record.slot for key, record in state.records.items() if record.is_in_doubt and key not in flying]
 
 
 def _check_ledger(screen: Screen, folder: Folder) -> int:

@@ -18,6 +18,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 
 from batchgen.manifest.filters import FILTERS, TESTS, add, concat
+from batchgen.manifest.naming import CleanPath
 
 __all__ = ["AbsentError", "Escape", "HardenedEnvironment", "Names", "hardened", "listed"]
 
@@ -61,7 +62,7 @@ class _Code(CodeGenerator):
 
 
 class HardenedEnvironment(ImmutableSandboxedEnvironment):
-    """The hardened sandbox. `escape` is applied to every value that an expression inserts."""
+    """The hardened sandbox. `escape` is applied to every value that an expression inserts, but for a CleanPath."""
 
     code_generator_class = _Code
     intercepted_binops: ClassVar[frozenset[str]] = frozenset({"*", "**", "%", "+"})  # type: ignore[misc]
@@ -163,7 +164,7 @@ def _unprintable(value: Any) -> Any:
 
 
 def _escaped(escape: Escape, value: Any) -> str:
-    return escape(_printed(value))
+    return str(value) if isinstance(value, CleanPath) else escape(_printed(value))
 
 
 def listed(known: Mapping[str, Any]) -> str:

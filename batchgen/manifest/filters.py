@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 from jinja2 import filters, tests
 
-from batchgen.manifest.naming import slug
+from batchgen.manifest.naming import clean_path, slug
 
 __all__ = ["FILTERS", "RESULT_LIMIT", "TESTS", "TooLongError", "add", "concat"]
 
@@ -81,6 +81,10 @@ def _slug(value: Any, limit: int = 40) -> str:
     return slug(_text(value), limit)
 
 
+def _path(value: Any) -> str:
+    return clean_path(_text(value))
+
+
 def _tojson(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
@@ -108,6 +112,7 @@ _PLAIN: Final[dict[str, Callable[..., Any]]] = {
     "length": len,
     "list": filters.do_list,
     "lower": filters.do_lower,
+    "path": _path,
     "replace": _replace,
     "round": _round,
     "slug": _slug,

@@ -17,12 +17,13 @@ from batchgen.manifest.decode import LONGEST_FILE_BYTES, too_large
 from batchgen.manifest.interpolate import interpolate
 from batchgen.manifest.marks import Keys, Marks
 from batchgen.manifest.merge import Tree, apply_set, merge
-from batchgen.manifest.rules import FIXED_KEYS, broken_rules, cut_texts
+from batchgen.manifest.rules import FIXED_KEYS, broken_rules, cut_texts, idle_keys
+from batchgen.manifest.salvage import salvaged
 from batchgen.manifest.schema import Document
 from batchgen.manifest.source import Source, parse
-from batchgen.manifest.wording import nearest, problems_of
+from batchgen.manifest.wording import near, nearest, problems_of
 
-__all__ = ["Manifest", "load"]
+__all__ = ["FlawedManifestError", "Manifest", "load"]
 
 _MOST_TOLD = 100
 
@@ -50,16 +51,26 @@ class Manifest:
         return self.marks.problem(keys, message)
 
 
+class FlawedManifestError(ManifestError):
+    """A manifest with problems, and the `rest` of it: not to be carried out, only to look for further problems."""
+
+    def __init__(self, problems: Iterable[Problem], rest: Manifest) -> None:
+        super().__init__(problems=problems)
+        self.rest = rest
+
+
 def load(path: Path, *, profile: str | None = None, sets: Sequence[str] = (), environ: Mapping[str, str]) -> Manifest:
     """Load a manifest. `sets` are `path=value` options in order; `environ` answers `${NAME}`.
 
-    Raises ManifestError with all problems found.
+    Raises ManifestError with all problems found; FlawedManifestError where more of them can be looked for.
     """
     display = str(path)
     data = _read(path, display)
     source = parse(data, file=display)
-    document, made = _Pass(source=source, environ=environ).resolve(profile, sets)
-    return Manifest(
+    made, problems, document = _Pass(source=source, environ=environ).resolve(profile, sets)
+    if document is None:
+        raise ManifestError(problems=problems)
+    manifest = Manifest(
         path=path.absolute(),
         folder=path.absolute().parent,
         display=display,
@@ -67,8 +78,11 @@ def load(path: Path, *, profile: str | None = None, sets: Sequence[str] = (), en
         document=document,
         marks=made.marks,
         profile=profile,
-        warnings=tuple(cut_texts(made.values, made.marks, source.cut)),
+        warnings=(*cut_texts(made.values, made.marks, source.cut), *idle_keys(made.values, made.marks)),
     )
+    if problems:
+        raise FlawedManifestError(problems, manifest)
+    return manifest
 
 
 def _read(path: Path, display: str) -> bytes:
@@ -94,7 +108,7 @@ def _unreadable(display: str, message: str) -> ManifestError:
 
 
 class _Pass:
-    """One pass over a parsed manifest; collects problems and raises them together."""
+    """One pass over a parsed manifest; collects problems."""
 
     def __init__(self, *, source: Source, environ: Mapping[str, str]) -> None:
         self._marks = source.marks
@@ -103,21 +117,22 @@ class _Pass:
         self._problems = list(source.problems)
         found = source.values.get("profiles")
         named = found.items() if isinstance(found, dict) else ()
+        self._chosen: str | None = None
         self._profiles = {name: over for name, over in named if isinstance(over, dict)}
 
-    def resolve(self, profile: str | None, sets: Sequence[str]) -> tuple[Document, "_Resolved"]:
-        """The manifest with its profile and options in it.
+    def resolve(
+        self, profile: str | None, sets: Sequence[str]
+    ) -> tuple["_Resolved", Sequence[Problem], Document | None]:
+        """The manifest with its profile and options in it, everything found in this pass and by the parser, in order.
 
-        Raises ManifestError with everything found in this pass and by the parser.
+        With problems the document is the rest of the manifest, and None if that would not mean what was meant.
         """
         made = self._validated(self._with_sets(self._with_profile(profile), sets))
         problems = [*self._problems, *made.unset, *made.problems]
         for name in self._profiles:
             problems += self._fixed_keys(name)
-            problems += self._unchosen(name, known=frozenset(problems)) if name != profile else ()
-        if problems or made.document is None:
-            raise ManifestError(problems=_in_order(problems))
-        return made.document, made
+            problems += self._unchosen(name, known=frozenset(problems)) if name != self._chosen else ()
+        return made, _in_order(problems), None if self._problems else made.rest
 
     def _with_profile(self, name: str | None) -> Tree:
         if name is None:
@@ -126,8 +141,10 @@ class _Pass:
             there = f" (expected one of {', '.join(self._profiles)})" if self._profiles else "; the manifest has none"
             message = f"no profile '{name}'{there}{nearest(name, self._profiles)}"
             self._problems.append(self._marks.problem(("profiles",), message, at_key=True))
-            return self._base
-        return merge(self._base, self._overrides(name))
+            # A manifest may lack what its profiles give: the one that was meant shows what is wrong.
+            name = next(iter(near(name, self._profiles)), None)
+        self._chosen = name
+        return self._base if name is None else merge(self._base, self._overrides(name))
 
     def _with_sets(self, tree: Tree, sets: Sequence[str]) -> Tree:
         for option in sets:
@@ -146,10 +163,12 @@ class _Pass:
         env = tree.value.get("env")
         names = [name for name in env if isinstance(name, str)] if isinstance(env, list) else []
         values, findings = interpolate(tree.value, env=names, environ=self._environ)
-        document, problems = None, list(broken_rules(values, marks))
+        document, flaw, problems = None, None, list(broken_rules(values, marks))
+        is_ruled = not problems
         try:
             document = Document.model_validate(values)
         except ValidationError as error:
+            flaw = error
             problems += problems_of(error, marks)
         unset = [marks.problem(finding.keys, finding.message) for finding in findings]
         known = {problem.key for problem in unset}
@@ -157,6 +176,8 @@ class _Pass:
             values=values,
             marks=marks,
             document=document,
+            flaw=flaw,
+            is_ruled=is_ruled,
             unset=unset,
             problems=[problem for problem in problems if problem.key not in known],
         )
@@ -183,13 +204,25 @@ class _Pass:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Resolved:
-    """What became of the values; `unset` are the references that could not be replaced."""
+    """What became of the values; `unset` are the references that could not be replaced.
+
+    `flaw` is what the schema found, `is_ruled` whether the rules across fields are kept.
+    """
 
     values: dict[str, Any]
     marks: Marks
     document: Document | None
+    flaw: ValidationError | None
+    is_ruled: bool
     unset: list[Problem]
     problems: list[Problem]
+
+    @property
+    def rest(self) -> Document | None:
+        """The document without what is wrong with it, as far as that leaves a meaning."""
+        if self.unset or not self.is_ruled:
+            return None
+        return self.document if self.flaw is None else salvaged(self.values, self.flaw)
 
 
 def _in_order(problems: Iterable[Problem]) -> list[Problem]:

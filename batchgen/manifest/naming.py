@@ -4,11 +4,18 @@ import hashlib
 import re
 import unicodedata
 
-__all__ = ["clean_part", "fingerprint", "slug"]
+__all__ = ["CleanPath", "clean_part", "clean_path", "fingerprint", "slug"]
 
 _CLEAN = re.compile(r"[\w-](?:[\w.-]*[\w-])?", re.ASCII)
 _NOT_PART = re.compile(r"[^\w.-]")
 _NOT_WORD = re.compile(r"[\W_]+")
+_ABSOLUTE = re.compile(r"/|[A-Za-z]:")
+
+
+class CleanPath(str):
+    """A path whose parts are clean, each on its own: what cleans inserted values leaves it as it is."""
+
+    __slots__ = ()
 
 
 def slug(text: str, limit: int = 40) -> str:
@@ -34,6 +41,22 @@ def clean_part(text: str) -> str:
         return part
     lead = len(part) - len(part.lstrip("."))
     return "-" * len(part) if not body else f"{'-' * lead}{body}{'-' * (len(part) - lead - len(body))}"
+
+
+def clean_path(text: str) -> CleanPath:
+    r"""`text` as a relative path: `/` and `\` make folders, each part is cleaned; `.` and empty parts fall away.
+
+    Raises ValueError for an absolute path and for `..`.
+    """
+    written = text.strip().replace("\\", "/")
+    parts = [part for part in written.split("/") if part not in {"", "."}]
+    if _ABSOLUTE.match(written):
+        message = f"'{text}' is an absolute path (expected one below images/); take its beginning out"
+        raise ValueError(message)
+    if ".." in parts:
+        message = f"'{text}' climbs with '..' (expected a path below images/); take it out"
+        raise ValueError(message)
+    return CleanPath("/".join(map(clean_part, parts)))
 
 
 def fingerprint(text: str, digits: int) -> str:

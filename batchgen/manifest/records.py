@@ -3,23 +3,29 @@
 Files are read line by line, as UTF-8 (a BOM is accepted: spreadsheet programs write one). A reader reports what is
 wrong with a line and goes on, so that one pass names every problem. Values are kept as they are written: those of
 csv and text files are text.
+
+A csv file is separated by commas (RFC 4180), or by semicolons when its header has those and no comma: spreadsheet
+programs write them where the comma is the decimal sign.
 """
 
 import csv
 import glob
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from batchgen.errors import Problem
+from batchgen.manifest.jsonline import LineError, read_line
+from batchgen.manifest.marks import one_line
 
-__all__ = ["Record", "Report", "read_csv", "read_images", "read_inline", "read_jsonl", "read_text"]
+__all__ = ["Record", "Report", "read_csv", "read_images", "read_inline", "read_jsonl", "read_text", "separator"]
 
 LINE_LIMIT: Final = 4 * 1024 * 1024
 """Characters in one line of a jsonl or text file."""
+
+_LONGEST_EXCERPT: Final = 200
 
 Report = Callable[[Problem], None]
 
@@ -33,12 +39,12 @@ class Record:
 
 
 def read_csv(folder: Path, name: str, report: Report) -> Iterator[Record]:
-    """Records of a comma-separated file with a header line (RFC 4180); lines without any value are skipped."""
+    """Records of a file of separated values with a header line; lines without any value are skipped."""
     return _guarded(_csv_records(folder / name, name, report), folder, name, "rows.csv", report)
 
 
 def read_jsonl(folder: Path, name: str, report: Report) -> Iterator[Record]:
-    """Records of a file with one JSON object per line; a plain or quoted text is a record with a `prompt`.
+    """Records of a file with one JSON object per line; a JSON string is a record with a `prompt`.
 
     This is also the shape of `generate-batch` input: empty lines and lines that begin with `#` are skipped.
     """
@@ -47,7 +53,7 @@ def read_jsonl(folder: Path, name: str, report: Report) -> Iterator[Record]:
 
 def read_text(folder: Path, name: str, report: Report) -> Iterator[Record]:
     """Records with a `text`: one per line; empty lines and lines that begin with `#` are skipped."""
-    records = (Record(values={"text": text}, line=line) for line, text in _lines(folder / name, name, report))
+    records = (Record(values={"text": text.strip()}, line=line) for line, text in _lines(folder / name, name, report))
     return _guarded(records, folder, name, "rows.text", report)
 
 
@@ -68,6 +74,16 @@ def read_images(folder: Path, pattern: str, report: Report) -> Iterator[Record]:
 def read_inline(rows: Sequence[Mapping[str, Any]]) -> Iterator[Record]:
     """The rows that the manifest itself holds."""
     return (Record(values=values, line=number) for number, values in enumerate(rows, start=1))
+
+
+def separator(path: Path) -> str:
+    """What separates the columns of a csv file: `,`, or `;` when its header has those and no comma.
+
+    Raises OSError and UnicodeDecodeError.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        header = next((line for line in iter(lambda: file.readline(LINE_LIMIT), "") if line.strip()), "")
+    return ";" if ";" in header and "," not in header else ","
 
 
 def _guarded(records: Iterator[Record], folder: Path, name: str, key: str, report: Report) -> Iterator[Record]:
@@ -100,7 +116,8 @@ def _undecodable_line(path: Path) -> int | None:
 
 def _csv_records(path: Path, name: str, report: Report) -> Iterator[Record]:
     header: list[str] = []
-    for line, cells in _csv_lines(path, name, report):
+    delimiter = separator(path)
+    for line, cells in _csv_lines(path, name, delimiter, report):
         if not header:
             header = [cell.strip() for cell in cells]
             messages = _header_problems(header)
@@ -111,15 +128,15 @@ def _csv_records(path: Path, name: str, report: Report) -> Iterator[Record]:
         elif len(cells) == len(header):
             yield Record(values=dict(zip(header, cells, strict=True)), line=line)
         else:
-            report(Problem(message=_ragged(cells, header), file=name, line=line))
+            report(Problem(message=_ragged(cells, header, delimiter), file=name, line=line))
     if not header:
         report(Problem(message="is empty (expected a line with the names of the columns)", file=name, line=1))
 
 
-def _csv_lines(path: Path, name: str, report: Report) -> Iterator[tuple[int, list[str]]]:
+def _csv_lines(path: Path, name: str, delimiter: str, report: Report) -> Iterator[tuple[int, list[str]]]:
     """The lines that hold anything, each with the number of its first physical line."""
     with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, strict=True)
+        reader = csv.reader(file, delimiter=delimiter, strict=True)
         line = 1
         try:
             for cells in reader:
@@ -131,59 +148,30 @@ def _csv_lines(path: Path, name: str, report: Report) -> Iterator[tuple[int, lis
 
 
 def _header_problems(header: Sequence[str]) -> list[str]:
-    if len(header) == 1 and any(separator in header[0] for separator in ";\t"):
-        return [f"'{header[0]}' is one column (expected commas between columns); save the file with commas"]
+    if len(header) == 1 and "\t" in header[0]:
+        return ["tabs stand between the columns (expected commas or semicolons); save the file as csv"]
     unnamed = [f"column {number} has no name" for number, name in enumerate(header, start=1) if not name]
     doubled = [name for name, times in Counter(header).items() if times > 1 and name]
     return [*unnamed, *(f"column '{name}' is there twice; rename one" for name in doubled)]
 
 
-def _ragged(cells: Sequence[str], header: Sequence[str]) -> str:
-    columns = ", ".join(header)
-    return f"has {len(cells)} cells (expected {len(header)}: {columns}); put a value that holds a comma in quotes"
+def _ragged(cells: Sequence[str], header: Sequence[str], delimiter: str) -> str:
+    columns, sign = ", ".join(header), "a comma" if delimiter == "," else "a semicolon"
+    return f"has {len(cells)} cells (expected {len(header)}: {columns}); put a value that holds {sign} in quotes"
 
 
 def _jsonl_records(path: Path, name: str, report: Report) -> Iterator[Record]:
     for line, text in _lines(path, name, report):
         try:
-            yield Record(values=_json_line(text), line=line)
-        except RecursionError:
-            report(Problem(message="is nested too deeply", file=name, line=line))
-        except ValueError as error:
-            report(Problem(message=f"is no valid JSON: {error}", file=name, line=line))
-
-
-def _json_line(text: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique)
-    except json.JSONDecodeError:
-        if text.startswith("{"):
-            raise
-        value = text
-    if isinstance(value, str):
-        return {"prompt": value}
-    if isinstance(value, dict):
-        return value
-    message = "neither an object nor a text (an object gives columns, a text becomes row.prompt)"
-    raise ValueError(message)
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    message = f"{name} is no number"
-    raise ValueError(message)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        twice = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
-        message = f"'{twice}' is given twice"
-        raise ValueError(message)
-    return values
+            yield Record(values=read_line(text), line=line)
+        except LineError as error:
+            is_shown = error.column is not None and error.column <= _LONGEST_EXCERPT
+            excerpt = one_line(text[:_LONGEST_EXCERPT]) if is_shown else ""
+            report(Problem(message=error.message, file=name, line=line, column=error.column, excerpt=excerpt))
 
 
 def _lines(path: Path, name: str, report: Report) -> Iterator[tuple[int, str]]:
-    """The lines that are neither empty nor comments, numbered, without the spaces round them."""
+    """The lines that are neither empty nor comments, numbered, without the spaces at their end."""
     with path.open(encoding="utf-8-sig") as file:
         number = 0
         while line := file.readline(LINE_LIMIT + 1):
@@ -191,6 +179,6 @@ def _lines(path: Path, name: str, report: Report) -> Iterator[tuple[int, str]]:
             if len(line) > LINE_LIMIT:
                 report(Problem(message=f"is longer than {LINE_LIMIT:,} characters", file=name, line=number))
                 return
-            text = line.strip()
-            if text and not text.startswith("#"):
+            text = line.rstrip()
+            if text and not text.lstrip().startswith("#"):
                 yield number, text

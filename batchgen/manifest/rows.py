@@ -1,6 +1,7 @@
 """Data rows: the records that a manifest's `rows` names, filtered by `where`, each with a unique key."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -13,22 +14,39 @@ from batchgen.manifest.records import Record, read_csv, read_images, read_inline
 from batchgen.manifest.schema import RowsBlock
 from batchgen.manifest.template import TemplateError, compile_expression
 
-__all__ = ["Row", "read_rows"]
+__all__ = ["Row", "Rows", "read_rows"]
 
 _HASH_DIGITS: Final = 8
+_VALUES_SHOWN: Final = 6
+_LONGEST_SHOWN: Final = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One data row: `values` by column, its source (`catalogue.csv line 2`) and its key, unique among the rows."""
+    """One data row: `values` by column, its source (`catalogue.csv line 2`) and its key, unique among the rows.
+
+    `line` is the one it starts on, or its position where rows come from no file.
+    """
 
     values: Mapping[str, Any]
     source: str
     key: str
+    line: int = 0
 
 
-def read_rows(spec: RowsBlock, folder: Path) -> tuple[Row, ...]:
-    """The rows for which `where` holds, in the order of the file. `folder` is the manifest's.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """The rows that `where` let pass, in the order of the file.
+
+    `left_out` is empty, or tells how many rows there were when none passed and what their columns hold.
+    """
+
+    passed: tuple[Row, ...]
+    left_out: str = ""
+
+
+def read_rows(spec: RowsBlock, folder: Path) -> Rows:
+    """The rows of a `rows` block. `folder` is the manifest's.
 
     No row at all is no error: a nightly job may find nothing to do.
 
@@ -48,8 +66,9 @@ class _Reading:
         self._file = spec.csv or spec.jsonl or spec.text or ""
         self._name = PurePath(self._file).name
         self._findings = Findings()
+        self._refused = _Refused(spec.where or "")
 
-    def rows(self) -> tuple[Row, ...]:
+    def rows(self) -> Rows:
         rows: list[Row] = []
         sources: dict[str, str] = {}
         for record in self._chosen():
@@ -59,10 +78,10 @@ class _Reading:
             if first is not source:
                 remedy = "keys are unique" if self._spec.key else "take one out, or name a column as `key`"
                 self._refuse(record, f"'{key}' is already the key of {first}; {remedy}", "rows.key")
-            rows.append(Row(values=record.values, source=source, key=key))
+            rows.append(Row(values=record.values, source=source, key=key, line=record.line))
         if self._findings:
             raise ManifestError(problems=self._findings.problems())
-        return tuple(rows)
+        return Rows(passed=tuple(rows), left_out=self._refused.told() if not rows else "")
 
     def _records(self) -> Iterator[Record]:
         spec, folder = self._spec, self._folder
@@ -89,6 +108,8 @@ class _Reading:
             try:
                 if where.holds({"row": record.values, **record.values}):
                     yield record
+                else:
+                    self._refused.add(record.values)
             except TemplateError as error:
                 self._refuse(record, error.message.replace("; names: row, ", "; columns: "), "rows.where")
 
@@ -120,6 +141,43 @@ class _Reading:
         else:
             source = self._source(record)
             self._findings.add((key, message), lambda: Problem(message=f"{source}: {message}", key=key))
+
+
+class _Refused:
+    """The rows that a condition refused: how many, and a few of the values in the columns that it names."""
+
+    def __init__(self, where: str) -> None:
+        self._words = frozenset(re.findall(r"\w+", where))
+        self._where = where
+        self._rows = 0
+        self._values: dict[str, dict[str, None]] = {}
+
+    def add(self, values: Mapping[str, Any]) -> None:
+        """Count a row."""
+        self._rows += 1
+        for name, value in values.items():
+            if name in self._words or (not name.isidentifier() and name in self._where):
+                seen = self._values.setdefault(name, {})
+                if len(seen) <= _VALUES_SHOWN:
+                    seen.setdefault(_shown(value))
+
+    def told(self) -> str:
+        """`0 of 12 rows pass; status has: ready, draft`, or nothing when no row was refused."""
+        if not self._rows:
+            return ""
+        columns = [f"{name} has: {_listed(seen)}" for name, seen in self._values.items()]
+        return "; ".join((f"0 of {self._rows:,} rows pass", *columns))
+
+
+def _listed(seen: Mapping[str, None]) -> str:
+    return ", ".join([*seen][:_VALUES_SHOWN]) + (", ..." if len(seen) > _VALUES_SHOWN else "")
+
+
+def _shown(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    if not text.strip():
+        return "(empty)"
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
 def _own_key(values: Mapping[str, Any]) -> str:

@@ -9,10 +9,17 @@ from typing import Any
 from batchgen.errors import Problem
 from batchgen.manifest.marks import Keys, Marks
 
-__all__ = ["FIXED_KEYS", "broken_rules", "cut_texts"]
+__all__ = ["FIXED_KEYS", "broken_rules", "cut_texts", "idle_keys"]
 
 FIXED_KEYS = ("version", "name", "profiles")
 """What a profile cannot change."""
+
+_IDLE = {
+    "post": "is checked, but this release makes no exports yet",
+    "review": "is checked, but this release makes no gallery and no contact sheets yet",
+    "notify": "is checked, but this release tells nobody yet",
+}
+"""Keys that only a later release acts on."""
 
 
 def broken_rules(values: dict[str, Any], marks: Marks) -> Iterator[Problem]:
@@ -39,6 +46,13 @@ def cut_texts(values: dict[str, Any], marks: Marks, cut: frozenset[int]) -> Iter
             text = prompt.get("text") if isinstance(prompt, dict) else prompt
             remedy = "put the text in quotes, or the comment on a line of its own"
             yield marks.problem(keys, f"the prompt ends at '{str(text)[-30:]}': ' #' begins a comment; {remedy}")
+
+
+def idle_keys(values: dict[str, Any], marks: Marks) -> Iterator[Problem]:
+    """Warnings for keys that are checked and have no effect yet: nobody should wait for what they promise."""
+    for key, message in _IDLE.items():
+        if values.get(key):
+            yield marks.problem((key,), message, at_key=True)
 
 
 def _items(value: Any) -> list[Any]:

@@ -117,9 +117,9 @@ class RowsBlock(Block):
     model_config = ConfigDict(json_schema_extra=one_of(ROW_SOURCES))
 
     csv: Text | None = None
-    """CSV file with a header line, relative to the manifest."""
+    """CSV file with a header line, relative to the manifest. Semicolons separate if the header has no comma."""
     jsonl: Text | None = None
-    """File with one JSON object, or one prompt string, per line."""
+    """File with one JSON object, or one prompt in double quotes, per line."""
     text: Text | None = None
     """Text file with one value per line; lines that start with `#` are comments."""
     images: Text | None = None

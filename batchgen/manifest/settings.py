@@ -34,7 +34,7 @@ class LimitsBlock(Block):
     max_images: Annotated[int, Field(ge=1), SPELLED] | None = None
     """The most images that one run may send."""
     max_failures: Limit = "20%"
-    """Stop after this many final failures: a count, or a share such as `20%` once ten results are in."""
+    """Stop when more than this many failed for good: a count, or a share such as `20%`; from ten results on."""
     budget_usd: Annotated[float, Field(gt=0), SPELLED] | None = None
     """The most that may be spent, in US dollars."""
     budget_per: Literal["run", "day", "month", "job"] = "job"

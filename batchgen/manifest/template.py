@@ -8,8 +8,6 @@ key `items` or an error. Values are inserted as they are: a value that looks lik
 Source of the hardening: jinja2's documentation, "Sandbox", security considerations.
 """
 
-import builtins
-import difflib
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
@@ -17,11 +15,12 @@ from typing import Any, Final
 from jinja2 import TemplateSyntaxError, meta, nodes
 from jinja2.parser import Parser
 from jinja2.runtime import Context
-from jinja2.utils import missing
 
 from batchgen.errors import ManifestError
-from batchgen.manifest.environment import AbsentError, Escape, HardenedEnvironment, Names, hardened, listed
+from batchgen.manifest.absence import absent
+from batchgen.manifest.environment import AbsentError, Escape, HardenedEnvironment, Names, hardened
 from batchgen.manifest.filters import RESULT_LIMIT
+from batchgen.manifest.misread import ALONE, IN_TEXT, explain
 
 __all__ = ["RESULT_LIMIT", "Expression", "Template", "TemplateError", "compile", "compile_expression"]
 
@@ -80,7 +79,7 @@ class Template:
         try:
             result = "".join(self._run(Names(self._environment, names)))
         except Exception as error:  # noqa: BLE001  whatever an expression raises is the manifest's mistake
-            raise TemplateError(_said(error, names)) from None
+            raise TemplateError(_said(error, self.text, names)) from None
         if len(result) > RESULT_LIMIT:
             message = f"gives {len(result):,} characters (at most {RESULT_LIMIT:,})"
             raise TemplateError(message)
@@ -98,6 +97,10 @@ class Expression:
         self._environment = environment
         self._run = run
 
+    @property
+    def _wrapped(self) -> str:
+        return self.text if "${{" in self.text else f"${{{{ {self.text} }}}}"
+
     def holds(self, names: Mapping[str, Any]) -> bool:
         """Whether the condition is true: an empty text, 0, null and an empty list are false.
 
@@ -110,7 +113,7 @@ class Expression:
                 pass
             return bool(context.vars[_RESULT])
         except Exception as error:  # noqa: BLE001  as in Template.render
-            raise TemplateError(_said(error, names)) from None
+            raise TemplateError(_said(error, self._wrapped, names)) from None
 
 
 @lru_cache(maxsize=4096)
@@ -133,7 +136,7 @@ def compile(text: str, escape: Escape | None = None) -> Template:  # noqa: A001 
     except TemplateError:
         raise
     except Exception as error:  # noqa: BLE001  deep nesting ends in RecursionError, MemoryError or SyntaxError
-        raise TemplateError(_unparsed(error)) from None
+        raise TemplateError(_unparsed(error, IN_TEXT)) from None
 
 
 @lru_cache(maxsize=512)
@@ -162,7 +165,7 @@ def compile_expression(text: str) -> Expression:
     except TemplateError:
         raise
     except Exception as error:  # noqa: BLE001  as in compile
-        raise TemplateError(_unparsed(error)) from None
+        raise TemplateError(_unparsed(error, ALONE)) from None
 
 
 def _check_text(text: str, limit: int) -> None:
@@ -190,42 +193,17 @@ def _check_tree(tree: nodes.Node) -> None:
             raise TemplateError(_REFUSED.get(kind, f"{kind.__name__.lower()} is not allowed in an expression"))
 
 
-def _unparsed(error: Exception) -> str:
+def _unparsed(error: Exception, end: str) -> str:
     if isinstance(error, TemplateSyntaxError):
-        said = error.message or "cannot be read"
-        if "unexpected end of template" in said:
-            return "an expression is not closed; it ends in '}}'"
-        return f"is no valid expression: {said.rstrip('.').replace('end of print statement', '}}')}"
+        return explain(error, end)
     if isinstance(error, RecursionError | MemoryError | SyntaxError):
         return "has an expression that is nested too deeply"
     return f"is no valid expression: {error}"
 
 
-def _said(error: Exception, names: Mapping[str, Any]) -> str:
+def _said(error: Exception, text: str, names: Mapping[str, Any]) -> str:
     if isinstance(error, AbsentError):
-        return _absent(error, names)
+        return absent(error, text, names)
     if isinstance(error, TypeError) and "'str'" in str(error):
         return f"{error}; values of data files are text, write (name | int)"
     return str(error) or type(error).__name__
-
-
-def _absent(error: AbsentError, names: Mapping[str, Any]) -> str:
-    owner = error.owner
-    if owner is missing:
-        return f"no name '{error.name}'{_meant(error.name, names)}; names: {listed(names)}"
-    if not isinstance(owner, Mapping):
-        return f"a {_kind(owner)} has no element '{error.name}'"
-    noun, where = "column", ""
-    if owner is not names.get("row"):
-        noun, where = "key", next((f" in '{name}'" for name, value in names.items() if value is owner), "")
-    return f"no {noun} '{error.name}'{where}{_meant(error.name, owner)}; {noun}s: {listed(owner)}"
-
-
-def _kind(value: Any) -> str:
-    kinds: dict[builtins.type, str] = {str: "text", bool: "boolean", int: "number", float: "number", list: "list"}
-    return kinds.get(type(value), "value")
-
-
-def _meant(name: Any, known: Mapping[str, Any]) -> str:
-    near = difflib.get_close_matches(str(name), [str(key) for key in known], n=1)
-    return f" (did you mean '{near[0]}'?)" if near else ""

@@ -17,7 +17,7 @@ from batchgen.manifest.fields import LABEL, NAME_PATTERN, URL_PATTERN, WORD_PATT
 from batchgen.manifest.marks import Keys, Marks
 from batchgen.manifest.publish import job_schema
 
-__all__ = ["nearest", "problems_of"]
+__all__ = ["near", "nearest", "problems_of"]
 
 _LONGEST_SHOWN = 60
 _MOST_NAMES = 20
@@ -55,21 +55,47 @@ _REQUEST_REMEDIES = {
     "mask": "the mask goes into `mask` of a prompt",
     "extra_body": "further parameters go under `extra`",
 }
+_PROMPT_REMEDIES = {
+    "prompt": "the prompt itself goes into `text`",
+    "model": "parameters go into `request`",
+    "size": "parameters go into `request`",
+    "quality": "parameters go into `request`",
+    "n": "write `repeat: 4` for more takes",
+}
+_DEPTH_OF_PROMPT_KEYS = 3
 
 
 def problems_of(error: ValidationError, marks: Marks) -> list[Problem]:
     """One problem for each finding, at its place in the manifest."""
-    return [_problem(details, marks) for details in error.errors(include_url=False)]
+    found = error.errors(include_url=False)
+    misspelt = {_meant(details) for details in found if details["type"] == "extra_forbidden"}
+    told = (details for details in found if details["type"] != "missing" or _keys(details) not in misspelt)
+    return [_problem(details, marks) for details in told]
+
+
+def _keys(details: ErrorDetails) -> Keys:
+    return tuple(part for part in details["loc"] if not (isinstance(part, str) and part.startswith(LABEL)))
+
+
+def _meant(details: ErrorDetails) -> Keys:
+    """The known key that an unknown one is near to, where it stands; the unknown one when none is."""
+    keys = _keys(details)
+    return (*keys[:-1], *(near(str(keys[-1]), _known(keys[:-1])) or keys[-1:]))
+
+
+def near(name: str, known: Iterable[str]) -> list[str]:
+    """The known name that somebody may have meant, as a list of one, or nothing."""
+    return get_close_matches(name.lower(), list(known), n=1)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """`, did you mean 'quality'?`, or nothing when no name is near."""
-    near = get_close_matches(name.lower(), list(known), n=1)
-    return f", did you mean '{near[0]}'?" if near else ""
+    close = near(name, known)
+    return f", did you mean '{close[0]}'?" if close else ""
 
 
 def _problem(details: ErrorDetails, marks: Marks) -> Problem:
-    keys: Keys = tuple(part for part in details["loc"] if not (isinstance(part, str) and part.startswith(LABEL)))
+    keys = _keys(details)
     at_key = details["type"] in {"extra_forbidden", "reserved"} or keys[-1:] == (_KEY,) or _is_axis_name(details, keys)
     keys = keys[:-1] if keys[-1:] == (_KEY,) else keys
     value = keys[-1] if at_key and keys else details["input"]
@@ -133,18 +159,33 @@ def _pattern(details: ErrorDetails, _keys: Keys, shown: str) -> str:
 
 
 def _missing(details: ErrorDetails, keys: Keys, _shown: str) -> str:
-    return f"missing{_bracketed(_expectations(keys))}; add `{details['loc'][-1]}:`"
+    expected, name = _expectations(keys), details["loc"][-1]
+    if keys == ("version",):
+        return f"missing; add `version: {expected[0]}`"
+    return f"missing{_bracketed(expected)}; add `{name}:`"
 
 
 def _unknown(_details: ErrorDetails, keys: Keys, shown: str) -> str:
     name = str(keys[-1])
     if "request" in keys[-2:-1] and name in _REQUEST_REMEDIES:
         return f"unknown key {shown}; {_REQUEST_REMEDIES[name]}"
-    known = [key for schema in _leaves_at(keys[:-1]) for key in schema.get("properties", ())]
+    known = _known(keys[:-1])
     if hint := nearest(name, known):
         return f"unknown key {shown}{hint}"
+    if keys[:1] == ("prompts",) and len(keys) == _DEPTH_OF_PROMPT_KEYS:
+        # YAML makes a key of the plain prompt `A mug: blue`.
+        if name in _PROMPT_REMEDIES:
+            return f"unknown key {shown}; {_PROMPT_REMEDIES[name]}"
+        if " " in name:
+            return f"unknown key {shown}; put the prompt in quotes: it contains a colon"
+        return f"unknown key {shown} (expected {', '.join(known)}); put a prompt that contains a colon in quotes"
     listed = f" (expected {', '.join(known[:_MOST_NAMES])})" if known else ""
     return f"unknown key {shown}{listed}" + ("; put it under `extra` to send it" if "request" in keys[-2:-1] else "")
+
+
+def _known(keys: Keys) -> list[str]:
+    """The keys that the schema knows in a mapping."""
+    return [key for schema in _leaves_at(keys) for key in schema.get("properties", ())]
 
 
 def _empty(_details: ErrorDetails, keys: Keys, _shown: str) -> str:

@@ -1,6 +1,6 @@
 """The parameters of a request: the job's and the prompt's, rendered, and coerced to the type of their field."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,6 +24,12 @@ _RESERVED: Final[Mapping[str, str]] = {
 }
 _INTEGERS: Final[Mapping[str, tuple[int, int]]] = {"output_compression": (0, 100), "partial_images": (0, 3)}
 _BOOLEANS: Final = frozenset({"stream", "watermark"})
+_SWAYED_BY: Final[Mapping[str, str]] = {
+    "output_compression": "output_format",
+    "background": "output_format",
+    "partial_images": "stream",
+}
+"""Parameters that another one makes right or wrong; the model does so with all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,14 +41,47 @@ class _Param:
 
 
 class Params:
-    """The parameters of one prompt, compiled. What renders alike is one mapping."""
+    """The parameters of one prompt, compiled. What renders alike is one mapping.
 
-    def __init__(self, params: tuple[_Param, ...]) -> None:
+    `is_whole` tells whether all that was written could be compiled.
+    """
+
+    def __init__(self, params: tuple[_Param, ...], *, is_whole: bool = True) -> None:
+        self._is_whole = is_whole
         self._fixed = {param.name: param.value.render({}) for param in params if param.value.is_constant}
         self._rendered = tuple(param for param in params if not param.value.is_constant)
         self._known: dict[str, dict[str, Any]] = {}
         self.names = frozenset().union(*(param.value.names for param in params))
         self.unchecked = frozenset(param.name for param in params if not param.is_checked)
+
+    @property
+    def fixed(self) -> Mapping[str, Any] | None:
+        """The parameters of every request, if they are known without any names."""
+        return self._fixed if self._is_whole and not self._rendered else None
+
+    def varies(self, name: str) -> bool:
+        """Whether a template gives the parameter, or one that makes it right or wrong."""
+        templated = {param.name for param in self._rendered}
+        return not templated.isdisjoint((name, "model", _SWAYED_BY.get(name, name)))
+
+    def sound(self, names: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Those parameters that can be rendered; None if one cannot that others are judged by."""
+        rendered: dict[str, Any] = {}
+        for param in self._rendered:
+            try:
+                rendered[param.name] = _render(param, names)
+            except RenderError:
+                if param.name in {"model", *_SWAYED_BY.values()}:
+                    return None
+        return self._shared(rendered)
+
+    def flaws(self, names: Mapping[str, Any]) -> Iterator[RenderError]:
+        """Everything that `render` would stop at."""
+        for param in self._rendered:
+            try:
+                _render(param, names)
+            except RenderError as error:
+                yield error
 
     def render(self, names: Mapping[str, Any]) -> Mapping[str, Any]:
         """The parameters of one request; a shared mapping, not to be changed.
@@ -52,7 +91,9 @@ class Params:
         """
         if not self._rendered:
             return self._fixed
-        rendered = {param.name: _render(param, names) for param in self._rendered}
+        return self._shared({param.name: _render(param, names) for param in self._rendered})
+
+    def _shared(self, rendered: Mapping[str, Any]) -> Mapping[str, Any]:
         key = repr(rendered)
         if key not in self._known:
             self._known[key] = {**self._fixed, **rendered}
@@ -113,13 +154,14 @@ def compile_params(job: RequestBlock, own: RequestBlock, index: int, report: Cal
         given = [name for name in PARAMETERS if getattr(block, name) is not None]
         places |= {name: (getattr(block, name), (*keys, name)) for name in given}
         extra |= {name: (value, (*keys, "extra", name)) for name, value in block.extra.items()}
-    for name in extra:
-        if name in PARAMETERS or name in _RESERVED:
-            remedy = _RESERVED.get(name, f"write it as request.{name}")
-            report(extra[name][1], f"'{name}' cannot be given in extra; {remedy}")
+    taken = [name for name in extra if name in PARAMETERS or name in _RESERVED]
+    for name in taken:
+        remedy = _RESERVED.get(name, f"write it as request.{name}")
+        report(extra[name][1], f"'{name}' cannot be given in extra; {remedy}")
     checked = [_compiled(name, *place, report, is_checked=True) for name, place in places.items()]
     unchecked = [_compiled(name, *place, report, is_checked=False) for name, place in extra.items()]
-    return Params(tuple(param for param in (*checked, *unchecked) if param))
+    compiled = [*checked, *unchecked]
+    return Params(tuple(param for param in compiled if param), is_whole=all(compiled) and not taken)
 
 
 def _compiled(

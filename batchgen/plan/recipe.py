@@ -1,7 +1,8 @@
 """Recipes: one prompt of the manifest with everything that applies to it, compiled once before anything is rendered."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,9 @@ from batchgen.plan.values import Variable, closure, compile_value
 
 __all__ = ["Placed", "Recipe", "compile_recipes"]
 
+_FEW: Final = 10_000
+"""Combinations whose parameters can be remembered."""
+
 _FILE_BYTES_LIMIT: Final = 1_000_000
 """A prompt file above this is no prompt: the longest prompt has 32,000 characters."""
 
@@ -37,10 +41,12 @@ class Placed:
 class Recipe:
     """One prompt, compiled. `rows` is None without data; `variables` are those of job and prompt that nothing hides.
 
-    `extends` holds the variables of each extend rule of the matrix, by its index.
+    `extends` holds the variables of each extend rule of the matrix, by its index. One that is not `sound` has been
+    reported: nothing of it can be rendered, but what is the same for all its requests can still be judged.
     """
 
     index: int
+    is_sound: bool
     id: str
     text: Placed
     params: Params
@@ -66,16 +72,26 @@ class Recipe:
         """The variables that the path needs."""
         return self.closed(self.path.template.names) if self.path else frozenset()
 
+    @property
+    def parameter_axes(self) -> tuple[int, ...] | None:
+        """The axes that alone decide the parameters, if they do and have few combinations."""
+        names = self.closed(self.params.names)
+        extended = {variable.name for rule in self.extends for variable in rule}
+        if not names <= set(self.matrix.names) - extended:
+            return None
+        axes = tuple(index for index, name in enumerate(self.matrix.names) if name in names)
+        count = math.prod(len(self.matrix.axes[axis]) if self.matrix.axes else _FEW + 1 for axis in axes)
+        return axes if count <= _FEW else None
+
     def closed(self, names: frozenset[str]) -> frozenset[str]:
         """`names`, and those that their variables use."""
         return closure(names, [*self.variables, *(variable for rule in self.extends for variable in rule)])
 
 
 def compile_recipes(manifest: Manifest, report: PlanReport) -> tuple[Recipe, ...]:
-    """The recipes of a manifest in its order. Prompts with a problem are reported and left out."""
+    """The recipes of a manifest in its order. Prompts with a problem are reported."""
     compiler = _Compiler(manifest, report)
-    recipes = (compiler.recipe(index) for index in range(len(manifest.document.prompts)))
-    return tuple(recipe for recipe in recipes if recipe)
+    return tuple(compiler.recipe(index) for index in range(len(manifest.document.prompts)))
 
 
 class _Compiler:
@@ -89,7 +105,7 @@ class _Compiler:
         self._matrices: dict[Keys, Matrix | None] = {}
         self._has_failed = False
 
-    def recipe(self, index: int) -> Recipe | None:
+    def recipe(self, index: int) -> Recipe:
         self._has_failed = False
         block = self._document.prompts[index]
         keys: Keys = ("prompts", index)
@@ -98,6 +114,7 @@ class _Compiler:
         matrix = self._matrix(own, keys)
         recipe = Recipe(
             index=index,
+            is_sound=True,
             id=own.id or generated_id(text.template.text if text else ""),
             # A prompt without a text has failed; the rest is compiled for what else is wrong with it.
             text=text or Placed(template=template.compile(""), keys=keys),
@@ -116,7 +133,7 @@ class _Compiler:
             self._flaw((*keys, "mask"), "is given without images; a mask belongs to the first of `images`")
         if len(own.images) > IMAGES_LIMIT:
             self._flaw((*keys, "images"), f"has {len(own.images)} images (at most {IMAGES_LIMIT}); take some out")
-        return None if self._has_failed else recipe
+        return replace(recipe, is_sound=not self._has_failed)
 
     def _text(self, own: PromptBlock, keys: Keys, prompt_keys: Keys) -> Placed | None:
         if own.file is None:
@@ -139,7 +156,7 @@ class _Compiler:
 
     def _images(self, own: PromptBlock, keys: Keys) -> tuple[Placed, ...]:
         placed = (self._placed(text, (*keys, "images", number)) for number, text in enumerate(own.images))
-        return tuple(one for one in placed if one)
+        return tuple(one or Placed(template=template.compile(""), keys=keys) for one in placed)
 
     def _condition(self, text: str | None, keys: Keys) -> Expression | None:
         if text is None:
@@ -179,10 +196,13 @@ class _Compiler:
 
     def _read_rows(self, block: RowsBlock, place: Keys) -> tuple[Row, ...] | None:
         try:
-            return read_rows(block, self._manifest.folder)
+            rows = read_rows(block, self._manifest.folder)
         except ManifestError as error:
             self._report.add_data(error, place)
             return None
+        if rows.left_out:
+            self._report.warn((*place, "where"), rows.left_out)
+        return rows.passed
 
     def _matrix(self, own: PromptBlock, keys: Keys) -> Matrix:
         if own.matrix is False:

@@ -1,8 +1,9 @@
 """One row and one combination of a prompt -> its Requests."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from functools import partial
+from typing import Any
 
 from batchgen.manifest.rows import Row
 from batchgen.manifest.template import RESULT_LIMIT, TemplateError
@@ -18,10 +19,10 @@ from batchgen.plan.report import Keys, PlanReport, RenderError
 from batchgen.plan.slots import slot_name, slot_part
 from batchgen.request import InputFile, Operation, Request
 
-__all__ = ["Redo", "Renderer"]
+__all__ = ["Judge", "Redo", "Renderer"]
 
-_MEMO_LIMIT: Final = 10_000
-"""Parameter sets that are remembered by the axis options they come from."""
+Judge = Callable[[Request], Iterable[tuple[Keys, str]]]
+"""What a provider would refuse about the parameters and inputs of a request, each with its place in the manifest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,7 @@ class Renderer:
         period: str | None,
         redos: Mapping[str, Redo],
         files: InputFiles,
+        judge: Judge,
         report: PlanReport,
     ) -> None:
         self.skipped = 0
@@ -64,6 +66,7 @@ class Renderer:
         self._period = period
         self._redos = redos
         self._files = files
+        self._judge = judge
         self._report = report
         self._names = Names(recipe, job, period)
         self._body_varies = "take" in recipe.body_names
@@ -71,16 +74,76 @@ class Renderer:
         self._path_bucket = None if "period" in recipe.path_names else period
         self._head = tuple(slot_part(part) for part in (period, recipe.id) if part is not None)
         self._axes = PromptAxes(prompt=recipe.id, names=recipe.matrix.names, period=period)
-        self._memo_axes = _memo_axes(recipe)
+        self._memo_axes = recipe.parameter_axes
         self._memo: dict[tuple[Option, ...], Mapping[str, Any]] = {}
 
     def requests(self, row: Row | None, row_part: str | None, combination: Combination) -> Iterator[Request]:
         """The takes of one row and combination; what is wrong with them goes into the report."""
         parts = [*self._head, *(() if row_part is None else (row_part,)), *(one.part for one in combination.options)]
+        source = row.source if row else "/".join(parts)
         try:
-            yield from self._takes(row, combination, parts)
+            for request in self._takes(row, combination, parts):
+                self._judged(request, source)
+                yield request
         except RenderError as error:
-            self._report.add(error.keys, error.message, row.source if row else "/".join(parts))
+            for keys, message in self._flaws(error, row, combination, source):
+                self._report.add(keys, message, source)
+
+    def judge_fixed(self) -> None:
+        """Judge what is the same for all requests, where none can be made."""
+        if self._recipe.params.fixed is not None:
+            self._judged(self._draft(self._recipe.params.fixed), "")
+
+    def _judged(self, request: Request, source: str) -> None:
+        for keys, message in self._judge(request):
+            if source and self._recipe.params.varies(str(keys[-1])):
+                self._report.add(keys, message, source)
+            else:
+                self._report.add_once(keys, message)
+
+    def _flaws(
+        self, error: RenderError, row: Row | None, combination: Combination, source: str
+    ) -> Iterable[tuple[Keys, str]]:
+        """All that is wrong with what stopped at `error`; parameters that can be rendered are judged on the way."""
+        flaws = {(error.keys, error.message): None}
+
+        def tried(make: Callable[[], Any]) -> Any:
+            try:
+                return make()
+            except RenderError as flaw:
+                flaws[flaw.keys, flaw.message] = None
+                return None
+
+        names = tried(partial(self._names.of, row, combination, 1))
+        if names is None or not tried(partial(self._holds, names)):
+            self.judge_fixed()
+            return flaws
+        recipe = self._recipe
+        tried(partial(self._prompt, names))
+        if recipe.path:
+            tried(partial(self._rendered, recipe.path, names))
+        images = [tried(partial(self._image, placed, names)) for placed in recipe.images]
+        flaws |= {(flaw.keys, flaw.message): None for flaw in recipe.params.flaws(names)}
+        params = recipe.params.sound(names)
+        if params is not None:
+            self._judged(self._draft(params, tuple(image for image in images if image)), source)
+        return flaws
+
+    def _draft(self, params: Mapping[str, Any], images: tuple[InputFile, ...] = ()) -> Request:
+        """A request to judge: without id, slot, prompt and path."""
+        recipe = self._recipe
+        return Request(
+            id="",
+            base_id="",
+            slot="",
+            operation="edit" if recipe.images else "generate",
+            prompt="",
+            params=params,
+            path="",
+            images=images,
+            unchecked=recipe.params.unchecked,
+            prompt_index=recipe.index,
+        )
 
     def _takes(self, row: Row | None, combination: Combination, parts: list[str]) -> Iterator[Request]:
         recipe = self._recipe
@@ -156,7 +219,7 @@ class Renderer:
         images = tuple(self._image(placed, names) for placed in recipe.images)
         return _Body(
             operation="edit" if images else "generate",
-            prompt=_checked_prompt(self._rendered(recipe.text, names).strip(), recipe.text.keys),
+            prompt=self._prompt(names),
             params=self._params(names, combination),
             unchecked=recipe.params.unchecked,
             images=images,
@@ -169,6 +232,10 @@ class Renderer:
             return recipe.only_if is None or recipe.only_if.holds(names)
         except TemplateError as error:
             raise RenderError(("prompts", recipe.index, "only_if"), error.message) from None
+
+    def _prompt(self, names: Mapping[str, Any]) -> str:
+        text = self._recipe.text
+        return _checked_prompt(self._rendered(text, names).strip(), text.keys)
 
     def _rendered(self, placed: Placed, names: Mapping[str, Any]) -> str:
         try:
@@ -212,19 +279,6 @@ class Renderer:
             params={**body.params, **params} if params else body.params,
             unchecked=body.unchecked | (params.keys() - PARAMETERS),
         )
-
-
-def _memo_axes(recipe: Recipe) -> tuple[int, ...] | None:
-    """The axes that alone decide the parameters, if they do and have few combinations."""
-    names = recipe.closed(recipe.params.names)
-    extended = {variable.name for rule in recipe.extends for variable in rule}
-    if not names <= set(recipe.matrix.names) - extended:
-        return None
-    axes = tuple(index for index, name in enumerate(recipe.matrix.names) if name in names)
-    count = 1
-    for axis in axes:
-        count *= len(recipe.matrix.axes[axis]) if recipe.matrix.axes else _MEMO_LIMIT + 1
-    return axes if count <= _MEMO_LIMIT else None
 
 
 def _checked_prompt(prompt: str, keys: Keys) -> str:

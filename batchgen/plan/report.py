@@ -1,4 +1,4 @@
-"""What is wrong with a plan: every problem with its place in the manifest, said once."""
+"""What is wrong with a plan, or odd about it: every finding with its place in the manifest, said once."""
 
 from dataclasses import replace
 from functools import partial
@@ -23,11 +23,12 @@ class RenderError(ValueError):
 
 
 class PlanReport:
-    """Collects the problems of one expansion."""
+    """Collects the problems of one expansion. `warnings` are findings that leave a plan to carry out."""
 
     def __init__(self, manifest: Manifest) -> None:
         self._manifest = manifest
         self._findings = Findings()
+        self.warnings: list[Problem] = []
 
     def add(self, keys: Keys, message: str, source: str = "") -> None:
         """A problem of a request. `source` names its data row or slot; what many requests share is shown once."""
@@ -47,6 +48,10 @@ class PlanReport:
                 self._findings.add((problem.file, problem.line, problem.message), partial(replace, problem))
             else:
                 self._findings.add((place, problem.message), partial(self._manifest.problem, place, problem.message))
+
+    def warn(self, keys: Keys, message: str) -> None:
+        """Something that is allowed and may still be a mistake."""
+        self.warnings.append(self._manifest.problem(keys, message))
 
     def raise_any(self) -> None:
         """Raise PlanError if anything was reported: the manifest's problems by line, then those of data files."""

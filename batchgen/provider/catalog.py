@@ -46,8 +46,11 @@ def resolve(use: str, overrides: Mapping[str, Any] | None = None, *, user_file: 
     finding of a layer, or InputError when the user's file cannot be read.
     """
     own = _own(user_file)
-    base = _below(use, own, user_file)
     findings = _layer_findings(overrides or {})
+    try:
+        base = _below(use, own, user_file)
+    except ProviderDataError as error:
+        raise error if error.file else ProviderDataError([*error.findings, *findings]) from None
     if findings:
         raise ProviderDataError(findings)
     try:

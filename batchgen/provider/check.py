@@ -119,7 +119,8 @@ def _size_policy(case: _Case) -> SizePolicy:
 def _size(case: _Case) -> Iterator[Finding]:
     size = case.sent.get("size")
     if size is not None and (problem := size_problem(_size_policy(case), str(size))):
-        yield "size", f"{problem}; if {case.provider.name} takes it by now, add it to provider.sizes"
+        by_now = f"; if {case.provider.name} takes it by now, add it to provider.sizes"
+        yield "size", problem if case.provider.sandbox else problem + by_now
 
 
 def _wrong_values(case: _Case) -> Iterator[tuple[str, str]]:
@@ -133,7 +134,7 @@ def _wrong_values(case: _Case) -> Iterator[tuple[str, str]]:
         choices = tuple(map(str, allowed))
         close = near(str(value), choices)
         hint = close if close.startswith(",") else "; use one of these"
-        yield name, f"{value!r} is not a {name} of {whose} (expected {', '.join(choices)}){hint}"
+        yield name, f"{value!r} is no {name} of {whose} (expected {', '.join(choices)}){hint}"
 
 
 def _values(case: _Case) -> Iterator[Finding]:

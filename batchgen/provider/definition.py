@@ -23,6 +23,7 @@ Idempotency = Literal["none", "replay", "reject"]
 OWN_PARAMS = frozenset({"prompt", "n", "image", "image[]", "images", "mask"})
 """What batchgen writes into the body itself; nobody else may."""
 
+_KEY_WORDS = frozenset({"key", "api_key", "apikey", "api_token", "token", "access_key", "secret", "password"})
 _STATUSES = range(300, 600)
 _OWN_HEADERS = frozenset(
     {"authorization", "content-length", "content-type", "host", "idempotency-key", "transfer-encoding"}
@@ -188,6 +189,18 @@ def _anything(value: Any) -> Any:
     return value
 
 
+def _latency(value: Any) -> Any:
+    """How long the sandbox takes: `real`, or seconds."""
+    return value if value is None or value == "real" else _seconds(value)
+
+
+def _seconds(value: Any) -> float:
+    try:
+        return readers.number()(value)
+    except WrongValueError:
+        raise readers.misfit(value, "real, or seconds from 0 on") from None
+
+
 _MODEL_FIELDS: dict[str, Reader[Any]] = {
     "sizes": _per_operation(read_size_policy),
     "values": readers.mapping_of(readers.items_of(_scalar)),
@@ -227,7 +240,7 @@ FIELDS: dict[str, Reader[Any]] = {
     "notes": readers.mapping_of(readers.text),
     "faults": _anything,
     "seed": readers.whole(0),
-    "latency": _anything,
+    "latency": _latency,
     "source": readers.as_list(readers.text),
     "sandbox": readers.flag,
 }
@@ -237,7 +250,7 @@ FIELDS: dict[str, Reader[Any]] = {
 def read_fields(value: Any, fields: Mapping[str, Reader[Any]]) -> dict[str, Any]:
     """The fields of a mapping, read. Raises WrongValueError with a finding for every unknown key and wrong value."""
     members = readers.mapping_value(value)
-    findings = readers.refuse_unknown(members, fields, lambda key: near(key, fields))
+    findings = readers.refuse_unknown(members, fields, lambda key: _meant(key, fields))
     known = [(name, item, fields[name]) for name, item in members.items() if name in fields]
     try:
         read = readers.read_each(known)
@@ -246,6 +259,12 @@ def read_fields(value: Any, fields: Mapping[str, Reader[Any]]) -> dict[str, Any]
     if findings:
         raise WrongValueError(findings)
     return {str(name): item for name, item in read.items()}
+
+
+def _meant(name: str, fields: Mapping[str, Any]) -> str:
+    if "key_env" in fields and name.lower().replace("-", "_") in _KEY_WORDS:
+        return "; a key never stands here: name its variable with key_env, or put it into .env or keys.json"
+    return near(name, fields)
 
 
 def near(name: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:

@@ -178,7 +178,9 @@ def _message(status: int, envelope: Envelope, complaint: Complaint | None, kind:
         problem = envelope.problem or _WITHOUT_IMAGE[envelope.form]
         return f"{problem}: {said}" if envelope.form == "text" else said or problem
     if complaint is None or not complaint.is_json:
-        said = f"http {status}: {said}" if said else f"http {status} without an explanation"
+        # The title of a gateway's page often begins with the status itself.
+        known = f"http {said}" if said.startswith(str(status)) else f"http {status}: {said}"
+        said = known if said else f"http {status} without an explanation"
     if status == 404 and kind == "bad_request":  # noqa: PLR2004  the usual cause
         said += "; check base_url, which usually ends in /v1"
     return said or f"http {status}"
@@ -189,5 +191,5 @@ _WITHOUT_IMAGE = {
     "json": "an answer without an image",
     "events": "a stream without an image",
     "image": "an image that is not whole",
-    "text": "neither json nor an image",
+    "text": "a page or text came, neither json nor an image",
 }

@@ -84,16 +84,20 @@ def require_key(
 
 
 def _ways(provider: Provider, config_dir: Path | None) -> str:
-    name = provider.key_env or "PROVIDER_API_KEY"
+    name, use = provider.key_env or "PROVIDER_API_KEY", f"use: {provider.name}"
     store = "keys.json in the user's configuration folder" if config_dir is None else str(config_dir / "keys.json")
+    ways = (
+        ("in the environment:", f"export {name}=..."),
+        ("in .env beside the manifest:", f"{name}=..."),
+        ("in a file of its own:", f"provider: {{ {use}, key_file: /path/to/key }}"),
+        ("from a command:", f"provider: {{ {use}, key_cmd: 'pass show {provider.name}' }}"),
+        ("for all jobs, mode 0600:", f'{{"{provider.name}": "..."}}   in {store}'),
+    )
+    width = max(len(place) for place, _ in ways)
     return "\n".join(
         (
             f"no key for provider {provider.name}: {name} is not set; do one of these:",
-            f"  export {name}=...                       in the environment",
-            f"  {name}=...                              in a file .env beside the manifest",
-            f"  provider: {{ use: {provider.name}, key_file: /path/to/key }}",
-            f"  provider: {{ use: {provider.name}, key_cmd: 'pass show {provider.name}' }}",
-            f'  {{"{provider.name}": "..."}}            in {store}, mode 0600',
+            *(f"  {place:<{width}}  {text}" for place, text in ways),
         )
     )
 

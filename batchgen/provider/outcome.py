@@ -14,6 +14,7 @@ from batchgen.safetext import Scrubber
 __all__ = ["Received", "first_of_each", "is_success", "lost", "not_fetched", "settle", "settle_fetched"]
 
 _OK = range(200, 300)
+_KILOBYTE = 1000
 _WORTH_ASKING_AGAIN = frozenset({408, 425, 429, *range(500, 600)})
 
 
@@ -54,8 +55,14 @@ def settle(received: Received, *, now: datetime, scrub: Scrubber, rules: Billing
         return _answer(received, scrub)
     if received.broken is not None and failure.kind == "in_doubt" and is_success(received.status):
         why = from_exception(received.broken, headers_sent=True, scrub=scrub)
-        return replace(failure, message=why.message)
+        return replace(failure, message=f"{why.message}{_so_far(received.envelope.bytes_received)}")
     return failure
+
+
+def _so_far(count: int) -> str:
+    """How much of an answer came, for whoever wonders whether anything was made."""
+    size = f"{count / 1000:.0f} kB" if count >= _KILOBYTE else f"{count} bytes"
+    return f"; {size if count else 'nothing'} of the answer had come"
 
 
 def settle_fetched(received: Received, *, now: datetime, scrub: Scrubber) -> Answer | Failure:

@@ -5,7 +5,7 @@ Sizes are `WIDTHxHEIGHT` in pixels, `auto`, or a preset such as `16:9` that the 
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Protocol
@@ -20,6 +20,8 @@ _SLOPPY = re.compile(r"\s*0*(\d{1,5})\s*[xX×✕*,]\s*0*(\d{1,5})\s*", re.ASCII)
 _TYPICAL_PIXELS = 1536 * 1024
 _SUGGESTIONS = 3
 _HARDLY_OTHER = 0.05
+_WIDEST = 4.0
+"""Long edge over short edge of the most extreme picture that somebody may mean where no rule bounds it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +118,8 @@ def _advice(policy: SizePolicy, size: str) -> str:
 def nearest(policy: SizePolicy, size: str) -> tuple[str, ...]:
     """Up to three admitted sizes: one that hardly differs, then those of the same shape, then the closest others.
 
-    Empty for what is no size at all. `1024×1024`, `1024X1024` and ratios are understood.
+    A shape beyond what the rule bounds gets one size of the rule at most, and popular ones. Empty for what is no size
+    at all. `1024×1024`, `1024X1024` and ratios are understood.
     """
     wished = _wished(size)
     if wished is None:
@@ -124,18 +127,32 @@ def nearest(policy: SizePolicy, size: str) -> tuple[str, ...]:
     spelled = f"{wished[0]}x{wished[1]}"
     if size != spelled and policy.admits(spelled) and not _RATIO.fullmatch(size):
         return (spelled,)
-    candidates = {name for name in (*policy.named, *policy.presets) if target(policy, name)}
-    if policy.rule:
-        candidates |= set(_within(policy.rule, *wished))
-    pixels = {name: target(policy, name) or wished for name in candidates}
-    ranked = sorted(candidates, key=lambda name: (_distance(pixels[name], wished), name))
+    free = set(_within(policy.rule, *wished)) if policy.rule else set()
+    named = {name for name in (*policy.named, *policy.presets) if target(policy, name)}
+    pixels = {name: target(policy, name) or wished for name in free | named}
+    ranked = sorted(pixels, key=lambda name: (_distance(pixels[name], wished), name in policy.presets, name))
+    if policy.rule and _is_extreme(policy.rule, wished) and named:
+        bounded = [name for name in ranked if name in free][: 1 if policy.rule.max_ratio < math.inf else 0]
+        return _unlike((*bounded, *(name for name in ranked if name in named)), pixels)
     # Neighbours on the grid are all alike: one of them is enough when there are sizes of the very shape.
     same_shape = [name for name in ranked if pixels[name][0] * wished[1] == pixels[name][1] * wished[0]]
     hardly_other = [name for name in ranked if _edge_difference(pixels[name], wished) < _HARDLY_OTHER]
     first = sorted(hardly_other, key=lambda name: _edge_difference(pixels[name], wished))[:1]
     if _RATIO.fullmatch(size):
         first = [name for name in same_shape if name in policy.named]
-    return tuple(dict.fromkeys((*first, *same_shape, *ranked)))[:_SUGGESTIONS]
+    return _unlike((*first, *same_shape, *ranked), pixels)
+
+
+def _unlike(names: Iterable[str], pixels: Mapping[str, tuple[int, int]]) -> tuple[str, ...]:
+    """The first few names that stand for different sizes."""
+    unlike: dict[tuple[int, int], str] = {}
+    for name in names:
+        unlike.setdefault(pixels[name], name)
+    return tuple(unlike.values())[:_SUGGESTIONS]
+
+
+def _is_extreme(rule: SizeRule, size: tuple[int, int]) -> bool:
+    return max(size) > min(size) * min(rule.max_ratio, _WIDEST)
 
 
 def _edge_difference(size: tuple[int, int], wished: tuple[int, int]) -> float:

@@ -1,36 +1,32 @@
-"""What the providers of a job would refuse, and what is worth knowing, each at its place in the manifest."""
+"""What is allowed and still worth knowing before a job is paid for, each at its place in the manifest."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from batchgen.errors import Problem
+from batchgen.manifest.schema import PromptBlock
+from batchgen.plan.bare import bare_reference
 from batchgen.plan.price import expected_seconds
 from batchgen.provider.catalog import Provider
-from batchgen.provider.check import check, notes, provider_notes
+from batchgen.provider.check import notes, provider_notes
 from batchgen.provider.encode import sent_params
 from batchgen.request import Request
 from batchgen.run.job import Job
+from batchgen.run.refusals import distinction, place_of
 
-__all__ = ["image_seconds", "refusals", "warnings"]
+__all__ = ["image_seconds", "warnings"]
 
-_Judge = Callable[[Provider, Request], tuple[tuple[str, str], ...]]
 _LIMITS = {"request_timeout"}
-_INPUTS = {"images", "mask"}
-
-
-def refusals(job: Job, requests: Iterable[Request]) -> list[Problem]:
-    """What any provider of the job would refuse. Each distinct set of parameters is judged once."""
-    return _placed(job, requests, check)
 
 
 def warnings(job: Job, requests: Iterable[Request]) -> list[Problem]:
     """What is allowed and still worth knowing before paying for it."""
-    found = _placed(job, requests, notes)
+    found = _placed(job, requests)
     for provider in job.providers:
         timeout = job.limits.request_timeout_seconds
         for field, message in provider_notes(provider, timeout_seconds=timeout):
             keys = ("limits", field) if field in _LIMITS else ("provider", field)
             found.append(job.manifest.problem(keys, message))
-    return [*found, *_short_drain(job, requests)]
+    return [*found, *_bare_names(job, requests), *_short_drain(job, requests)]
 
 
 def image_seconds(request: Request, provider: Provider) -> float:
@@ -55,12 +51,12 @@ def _short_drain(job: Job, requests: Iterable[Request]) -> Iterator[Problem]:
         yield job.manifest.problem(("limits", "drain"), message)
 
 
-def _placed(job: Job, requests: Iterable[Request], judge: _Judge) -> list[Problem]:
+def _placed(job: Job, requests: Iterable[Request]) -> list[Problem]:
     problems: dict[str, Problem] = {}
     for request in _distinct(requests):
         for provider in job.providers:
-            for field, message in judge(provider, request):
-                problem = job.manifest.problem(_place(job, request, field), message)
+            for field, message in notes(provider, request):
+                problem = job.manifest.problem(place_of(job.manifest.document, request, field), message)
                 problems.setdefault(str(problem), problem)
     return list(problems.values())
 
@@ -69,22 +65,25 @@ def _distinct(requests: Iterable[Request]) -> Iterator[Request]:
     """One request for each combination that a provider could judge differently."""
     seen: set[tuple[object, ...]] = set()
     for request in requests:
-        inputs = tuple(image.sha256 for image in request.images)
-        # Requests that render alike share one params mapping, so its identity stands for its content.
-        key = (request.operation, id(request.params), request.unchecked, inputs, request.mask, request.prompt_index)
+        key = distinction(request)
         if key not in seen:
             seen.add(key)
             yield request
 
 
-def _place(job: Job, request: Request, field: str) -> tuple[str | int, ...]:
-    """Where a parameter was written: in the prompt's own request block, else in the job's."""
-    prompt = job.manifest.document.prompts[request.prompt_index]
-    if field == "prompt":
-        return ("prompts", request.prompt_index)
-    if field in _INPUTS:
-        return ("prompts", request.prompt_index, field)
-    inner = ("extra", field) if field in request.unchecked else (field,)
-    own = None if isinstance(prompt, str) else prompt.request
-    is_own = own is not None and (getattr(own, field, None) is not None or field in own.extra)
-    return ("prompts", request.prompt_index, "request", *inner) if is_own else ("request", *inner)
+def _bare_names(job: Job, requests: Iterable[Request]) -> Iterator[Problem]:
+    """Prompts that hold a known name in braces and no dollar: it would be sent, and paid for, as it is written."""
+    document = job.manifest.document
+    firsts: dict[int, Request] = {}
+    for request in requests:
+        firsts.setdefault(request.prompt_index, request)
+    for index, request in firsts.items():
+        block = document.prompts[index]
+        own = PromptBlock(text=block) if isinstance(block, str) else block
+        columns = [name.removeprefix("row.") for name in request.axes if name.startswith("row.")]
+        bare = bare_reference(own.text or request.prompt, (*request.axes, *document.vars, *own.vars), columns)
+        if bare is not None:
+            message = f"`{bare[0]}` is sent as it is written; for the value write `{bare[1]}`"
+            yield job.manifest.problem(
+                ("prompts", index) if isinstance(block, str) else ("prompts", index, "text"), message
+            )

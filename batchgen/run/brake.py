@@ -11,6 +11,8 @@ from batchgen.run.stop import Stop
 
 __all__ = ["Brake"]
 
+_MINUTE = 60
+
 
 class Brake:
     """Stops a run in two stages: first nothing new is sent and what was sent may arrive, then that is aborted too."""
@@ -52,10 +54,15 @@ class Brake:
         self._later(self._limits.drain_seconds, self._crew.abort)
 
     def _message(self) -> str:
-        message = "stopping: what was sent is paid for and may still arrive; once more aborts"
+        longest = _spoken(self._limits.drain_seconds)
+        message = f"stopping: what was sent may still arrive, in up to {longest}; once more aborts"
         if self._limits.drain_seconds >= self._limits.request_timeout_seconds:
             return message
         return f"{message}; what has not come by limits.drain, which is shorter than a request may take, is in doubt"
 
     def _later(self, seconds: float, act: Callable[[], None]) -> None:
         self._timers.append(asyncio.get_running_loop().call_later(seconds, act))
+
+
+def _spoken(seconds: float) -> str:
+    return f"{seconds / _MINUTE:.0f} min" if seconds >= 2 * _MINUTE else f"{seconds:g} s"

@@ -17,7 +17,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanEvent:
-    """The counts of a plan by state; they cover the selection. Dollars are None when no price is known."""
+    """The counts of a plan by state; they cover the selection. Dollars are None when no price is known.
+
+    `warnings` are for people, also of a run that nobody watches: why the plan may be smaller than meant.
+    """
 
     job: str
     folder: str
@@ -32,6 +35,7 @@ class PlanEvent:
     orphan: int = 0
     cost_low_usd: float | None = None
     cost_high_usd: float | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

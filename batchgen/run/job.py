@@ -1,21 +1,27 @@
 """Job: a manifest, its providers, its folder and its limits, before anything is planned. Touches no job folder."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from batchgen.errors import ManifestError, Problem, UsageError
-from batchgen.manifest.load import Manifest, load
+from batchgen.errors import ManifestError, PlanError, Problem, UsageError
+from batchgen.manifest.load import FlawedManifestError, Manifest, load
+from batchgen.manifest.marks import Branch
 from batchgen.manifest.schema import Document, ProviderUse
+from batchgen.plan.expand import expand
 from batchgen.plan.identity import bucket, is_bucket
 from batchgen.plan.select import Selection
 from batchgen.provider.catalog import Provider, ProviderDataError, resolve
+from batchgen.run.refusals import Keys, Refusals
 from batchgen.run.retry import RetryPolicy
 from batchgen.run.tally import FailureLimit
 
 __all__ = ["Job", "Limits", "Options", "open_job"]
+
+_SECRETIVE = re.compile(r"key|token|secret|password|auth|headers", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +29,8 @@ class Options:
     """What the command line adds to a manifest. None: what the manifest says.
 
     `output` is an absolute root; `period` a bucket to finish; `only_ids` the ids of a reviewed plan; `providers_file`
-    the user's providers; `config_dir` the user's configuration folder (keys).
+    the user's providers; `config_dir` the user's configuration folder (keys). `check_faults` says what is wrong with
+    the faults that an embedded provider shall show; `key` of a problem is its path in them, such as `faults[1].rate`.
     """
 
     path: Path
@@ -35,6 +42,7 @@ class Options:
     period: str | None = None
     providers_file: Path | None = None
     config_dir: Path | None = None
+    check_faults: Callable[[object], Sequence[Problem]] = lambda _: ()
     selection: Selection = field(default_factory=Selection)
     only_ids: frozenset[str] | None = None
     concurrency: int | None = None
@@ -87,9 +95,13 @@ def open_job(options: Options, *, now: datetime) -> Job:
 
     Raises ManifestError with every problem found, and UsageError for options that do not fit.
     """
-    manifest = load(options.path, profile=options.profile, sets=options.sets, environ=options.environ)
+    manifest, problems = _manifest(options)
     document = manifest.document
-    providers = _providers(manifest, options)
+    providers, wrong = _providers(manifest, options)
+    problems += wrong
+    if problems:
+        problems += _plan_problems(manifest, providers, now)
+        raise ManifestError(problems=_in_order(problems, manifest.display))
     return Job(
         options=options,
         manifest=manifest,
@@ -101,12 +113,41 @@ def open_job(options: Options, *, now: datetime) -> Job:
     )
 
 
-def _providers(manifest: Manifest, options: Options) -> tuple[Provider, ...]:
+def _manifest(options: Options) -> tuple[Manifest, list[Problem]]:
+    """The manifest; with problems it is what is left to find more of them in."""
+    try:
+        return load(options.path, profile=options.profile, sets=options.sets, environ=options.environ), []
+    except FlawedManifestError as error:
+        return error.rest, list(error.problems)
+
+
+def _plan_problems(manifest: Manifest, providers: Sequence[Provider], now: datetime) -> Sequence[Problem]:
+    """What would be wrong with the plan, too: one pass names it all."""
+    kind = manifest.document.period
+    try:
+        expand(manifest, period=kind and bucket(kind, now), judge=Refusals(manifest, providers))
+    except PlanError as error:
+        return error.problems
+    return ()
+
+
+def _in_order(problems: Sequence[Problem], file: str) -> list[Problem]:
+    """Those of the manifest by their place, then the others."""
+
+    def rank(problem: Problem) -> tuple[bool, int, int]:
+        return problem.file != file, problem.line or 0, problem.column or 0
+
+    return sorted(dict.fromkeys(problems), key=rank)
+
+
+def _providers(manifest: Manifest, options: Options) -> tuple[tuple[Provider, ...], list[Problem]]:
+    """The providers that can be used, and what is wrong with them all."""
     problems: list[Problem] = []
     found: list[Provider] = []
     for keys, use, overrides in _uses(manifest.document, options.provider):
         try:
             found.append(resolve(use, overrides, user_file=options.providers_file))
+            problems += _fault_problems(manifest, keys, found[-1], options)
         except ProviderDataError as error:
             problems += _placed(manifest, keys, error, is_option=options.provider is not None)
     names = [provider.name for provider in found]
@@ -115,12 +156,18 @@ def _providers(manifest: Manifest, options: Options) -> tuple[Provider, ...]:
         for number, name in enumerate(names)
         if name in names[:number]
     ]
-    if problems:
-        raise ManifestError(problems=problems)
-    return tuple(found)
+    return tuple(found), problems
 
 
-def _uses(document: Document, option: str | None) -> Iterator[tuple[tuple[str | int, ...], str, Mapping[str, Any]]]:
+def _fault_problems(manifest: Manifest, keys: Keys, provider: Provider, options: Options) -> Iterator[Problem]:
+    if not provider.embedded:
+        return
+    for problem in options.check_faults(provider.faults):
+        inner = [int(part) if part.isdigit() else part for part in re.split(r"[\[\].]+", problem.key) if part]
+        yield manifest.problem((*keys, *inner), problem.message)
+
+
+def _uses(document: Document, option: str | None) -> Iterator[tuple[Keys, str, Mapping[str, Any]]]:
     """Where each provider is named in the manifest, its name, and what is overridden."""
     listed = option if option is not None else document.provider
     if isinstance(listed, list):
@@ -134,14 +181,20 @@ def _use(use: str | ProviderUse) -> tuple[str, Mapping[str, Any]]:
     return (use, {}) if isinstance(use, str) else (use.use, dict(use.model_extra or {}))
 
 
-def _placed(
-    manifest: Manifest, keys: tuple[str | int, ...], error: ProviderDataError, *, is_option: bool
-) -> Sequence[Problem]:
+def _placed(manifest: Manifest, keys: Keys, error: ProviderDataError, *, is_option: bool) -> Sequence[Problem]:
     if error.file:
         return error.problems
     if is_option:
         return [replace(problem, key="--provider") for problem in error.problems]
-    return [manifest.problem((*keys, *inner), message) for inner, message in error.findings]
+    is_name = not isinstance(manifest.marks.at(*keys), Branch)
+    problems = [
+        manifest.problem(keys if is_name and inner == ("use",) else (*keys, *inner), message)
+        for inner, message in error.findings
+    ]
+    # People paste the key itself into such fields: lines that may hold it are not repeated.
+    if any(_SECRETIVE.search(str(inner[:1])) for inner, _ in error.findings):
+        return [replace(problem, excerpt="") for problem in problems]
+    return problems
 
 
 def _root(manifest: Manifest, options: Options) -> Path:

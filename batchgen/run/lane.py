@@ -151,8 +151,10 @@ class Route:
             lane.throttled_since = now
         asked = failure.retry_after_seconds
         seconds = backoff_seconds(self._policy, lane.pauses + 1, 0.0) if asked is None else asked
-        if now + seconds - lane.throttled_since > self._policy.give_up_after_seconds:
-            self.close(lane, f"asks for a wait of {seconds:.0f} s; {failure.message}", exit_code=5)
+        throttled = now - lane.throttled_since
+        if throttled + seconds > self._policy.give_up_after_seconds:
+            wait = f"asks for a wait of {seconds:.0f} s" if asked is not None else f"throttled for {throttled:.0f} s"
+            self.close(lane, f"{wait}; {failure.message}", exit_code=5)
             return
         if lane.gate.throttled(seconds):
             lane.pauses += 1

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from batchgen.errors import PlanError, Problem, UsageError
+from batchgen.errors import Problem, UsageError
 from batchgen.files import FileFact, Folder
 from batchgen.images.picture import MAX_PIXELS
 from batchgen.images.store import Expected, Verdict, find_astray, find_parts, inspect, picture_files
@@ -18,11 +18,12 @@ from batchgen.plan.expand import Plan, Redo, expand
 from batchgen.plan.identity import bucket, is_bucket
 from batchgen.plan.price import Price
 from batchgen.request import Request
-from batchgen.run.acceptance import image_seconds, refusals, warnings
+from batchgen.run.acceptance import image_seconds, warnings
 from batchgen.run.because import Because
 from batchgen.run.events import PlanEvent
 from batchgen.run.job import Job
 from batchgen.run.money import price_of
+from batchgen.run.refusals import Refusals
 
 __all__ = ["Survey", "finished_files", "look", "make_plan", "may_be_lost", "survey"]
 
@@ -68,6 +69,7 @@ class Survey:
             orphan=len(self.standing.orphans),
             cost_low_usd=None if self.price is None else self.price.low_usd,
             cost_high_usd=None if self.price is None else self.price.high_usd,
+            warnings=tuple(map(str, self.plan.warnings)),
         )
 
 
@@ -83,11 +85,7 @@ def look(job: Job) -> Survey:
 def make_plan(job: Job, state: State) -> Plan:
     """The plan of a job with the redo decisions of its ledger, checked against its providers. Raises PlanError."""
     redos = {base: _redo(redo.count, redo.overrides) for base, redo in state.redos.items()}
-    plan = expand(job.manifest, period=job.period, redos=redos)
-    problems = refusals(job, plan.requests)
-    if problems:
-        raise PlanError(problems=problems)
-    return plan
+    return expand(job.manifest, period=job.period, redos=redos, judge=Refusals(job.manifest, job.providers))
 
 
 def survey(

@@ -29,6 +29,9 @@ class FailureLimit:
         too_many = self.count is not None and failed > self.count
         return too_many or (self.share is not None and failed > self.share * results)
 
+    def __str__(self) -> str:
+        return str(self.count) if self.share is None else f"{self.share * 100:g}%"
+
 
 @dataclass(slots=True, kw_only=True)
 class Tally:
@@ -133,7 +136,8 @@ class Tally:
         if self.fail_fast:
             stop.set("a request failed and --fail-fast is set", 5)
         elif self.limit.is_reached(failed=self.failed_count, results=results):
-            stop.set(f"{self.failed_count} of {results} requests failed (limits.max_failures)", 5)
+            limit = f"limits.max_failures is {self.limit}; raise it to go on"
+            stop.set(f"{self.failed_count} of {results} requests failed ({limit})", 5)
 
     def _progress(self) -> None:
         seconds = self.clock.monotonic() - self.began

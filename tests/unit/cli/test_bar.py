@@ -135,3 +135,25 @@ def test_a_stream_that_is_no_terminal_stays_empty():
 def test_closing_twice_is_safe():
     """The verb closes the bar even when the run raised after the summary."""
     shown(lambda bar: (bar.progress(progress()), bar.close()))
+
+
+def test_a_long_message_is_said_in_full():
+    """How long a stop may take stands at its end."""
+    pause = PauseEvent(message="stopping: " + "what was sent may still arrive; " * 4 + "at most 10m")
+    said = shown(lambda bar: bar.pause(pause), columns=60)
+    assert "at most 10m" in said
+    assert said.count("\n") == 3
+
+
+def test_a_long_slot_leaves_room_for_the_reason():
+    """The slot can be looked up, the reason is the news."""
+    failure = FailureEvent(
+        slot="deep/" * 40, id="cd", attempt=1, kind="refused", billed="no", final=True, message="not allowed"
+    )
+    assert "not allowed" in shown(lambda bar: bar.failure(failure))
+
+
+def test_taking_the_bar_away_blanks_the_whole_line():
+    """The terminal echoes a ^C behind the bar, where nothing else would clear it."""
+    said = shown(lambda bar: bar.progress(progress()))
+    assert "\r" + " " * 80 in said

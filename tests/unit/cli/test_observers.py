@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from batchgen.cli.observers import Cron, Ending, JsonEvents, LineLog, Several, Ticker, next_command
+from batchgen.cli.leftover import Aftermath, Leftover
+from batchgen.cli.observers import Cron, Ending, JsonEvents, LineLog, Several, Ticker
 from batchgen.cli.screen import Screen
+from batchgen.errors import FolderError
 from batchgen.run.events import (
     FailureEvent,
     ImageEvent,
@@ -38,6 +40,7 @@ FAILURE = FailureEvent(
 RETRY = FailureEvent(
     slot="b/v1", id="cd", attempt=1, kind="throttled", billed="no", final=False, message="slow", retry_in_seconds=8.0
 )
+LEFT = Aftermath(left=(Leftover(slot="b/v1", state="failed", kind="refused", attempts=2),))
 PROGRESS = ProgressEvent(
     total=86, saved=31, failed=1, in_doubt=0, retries=2, in_flight=8, cost_usd=5.21, seconds=130.0, left_seconds=221.4
 )
@@ -126,24 +129,15 @@ def test_a_failure_is_one_line_with_quoted_values():
     seen = screen()
     LineLog(seen, HandClock(), "launch").failure(FAILURE)
     (line,) = seen.err.getvalue().splitlines()
-    assert line.endswith('slot=b/v1 attempt=2 kind=refused billed=no final=true message="safety system says no"')
+    assert line.endswith('slot=b/v1 attempt=2 kind=refused billed=no message="safety system says no"')
 
 
-@pytest.mark.parametrize(
-    ("options", "said"), [({}, 1), ({"verbose": True}, 1), ({"quiet": True}, 0)], ids=["plain", "verbose", "quiet"]
-)
-def test_quiet_leaves_out_what_is_repeated(options, said):
-    """-q drops attempts that will be repeated."""
+@pytest.mark.parametrize(("event", "name"), [(RETRY, "retry"), (FAILURE, "failure")], ids=["retry", "final"])
+def test_only_what_is_final_is_called_a_failure(event, name):
+    """Whoever greps for failures finds what needs somebody."""
     seen = screen()
-    LineLog(seen, HandClock(), "launch", **options).failure(RETRY)
-    assert seen.err.getvalue().count("retry_in=8") == said
-
-
-def test_quiet_never_hides_a_final_failure():
-    """Silence must not cost somebody an image."""
-    seen = screen()
-    LineLog(seen, HandClock(), "launch", quiet=True).failure(FAILURE)
-    assert "kind=refused" in seen.err.getvalue()
+    LineLog(seen, HandClock(), "launch").failure(event)
+    assert f" event={name} job=launch slot=b/v1 " in seen.err.getvalue()
 
 
 @pytest.mark.parametrize(("verbose", "said"), [(False, 0), (True, 1)])
@@ -186,10 +180,19 @@ def test_cron_is_silent_when_all_is_well():
     assert seen.out.getvalue() + seen.err.getvalue() == ""
 
 
+def test_cron_is_silent_about_a_night_without_new_rows():
+    """A condition that no row passes is how most nights of a nightly job end: no mail."""
+    err = io.StringIO()
+    observer = Cron(Screen(out=io.StringIO(), err=err, environ={}), job_arguments="launch", images="i")
+    observer.plan(PlanEvent(job="launch", folder="f", requests=0, warnings=("0 of 12 rows pass",)))
+    observer.summary(summary(exit_code=0))
+    assert err.getvalue() == ""
+
+
 def test_cron_reports_trouble_with_the_next_command():
     """The mail has counts, reason and remedy."""
     seen = screen()
-    everything(Cron(seen, job_arguments="launch.yaml", images="f/images"))
+    everything(Cron(seen, job_arguments="launch.yaml", images="f/images", aftermath=lambda: LEFT))
     assert "1 made, 1 failed" in seen.out.getvalue()
     assert "refused by moderation" in seen.out.getvalue()
     assert "next:  batchgen ls launch.yaml -s state:failed" in seen.out.getvalue()
@@ -220,20 +223,34 @@ def test_several_observers_hear_everything():
     assert one.heard == other.heard == ["plan", "image", "failure", "failure", "progress", "pause", "summary"]
 
 
-@pytest.mark.parametrize(
-    ("changes", "kinds", "command"),
-    [
-        ({"failed": 2}, {"server_error", "refused"}, "batchgen retry j.yaml"),
-        ({"failed": 2}, {"refused"}, "batchgen ls j.yaml -s state:failed"),
-        ({"failed": 2}, set(), "batchgen ls j.yaml -s state:failed"),
-        ({"failed": 0, "in_doubt": 1}, {"in_doubt"}, "batchgen ls j.yaml -s state:in_doubt"),
-        ({"failed": 1, "not_started": 5}, {"stopped"}, "batchgen run j.yaml"),
-        ({"failed": 0}, set(), ""),
-    ],
-)
-def test_the_next_command_fits_what_is_left(changes, kinds, command):
-    """Retry what failed, run what never started, look at what a retry cannot help; nothing when all is there."""
-    assert next_command(summary(**changes), "j.yaml", kinds) == command
+def test_the_summary_is_said_even_where_nobody_can_look_any_more():
+    """A folder that was unmounted meanwhile costs the reasons, not the counts."""
+    message = "gone"
+
+    def unmounted():
+        raise FolderError(message)
+
+    seen = screen()
+    everything(Ending(seen, job_arguments="launch.yaml", images="f", aftermath=unmounted))
+    assert "1 made, 1 failed" in seen.out.getvalue()
+
+
+def test_a_summary_without_anything_left_looks_at_nothing():
+    """A million finished images are not counted twice."""
+    seen = screen()
+    looked = []
+    ending = Ending(seen, job_arguments="j", images="f", aftermath=lambda: looked.append(1) or LEFT)
+    ending.summary(summary(failed=0, exit_code=0))
+    assert looked == []
+
+
+def test_attempts_without_an_outcome_are_maybe_billed():
+    """Two were sent, one image came, nothing was said of the other: a second Ctrl-C."""
+    seen = screen()
+    ending = Ending(seen, job_arguments="j", images="f")
+    ending.image(IMAGE)
+    ending.summary(summary(attempts=2, failed=0, in_doubt=1, maybe_billed_usd=0.07, exit_code=130))
+    assert "maybe billed: 1 request without an answer, about $0.07" in seen.out.getvalue()
 
 
 def test_a_hostile_value_stays_inside_its_quotes():

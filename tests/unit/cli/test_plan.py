@@ -111,7 +111,7 @@ def test_a_plan_over_its_budget_warns_and_exits_0(batchgen, manifest):
     )
     said = batchgen("plan", "dear")
     assert said.code == 0
-    assert "about $1.00 of $0.60" in said.out
+    assert "about $1.00, above the budget of $0.60" in said.out
     assert "the budget allows $0.60 more, the plan may cost $1.00" in said.err
 
 
@@ -142,3 +142,42 @@ def test_all_lists_finished_slots_too(batchgen):
     batchgen("run", "hello")
     assert "= mug/red/v1" not in batchgen("plan", "hello").out
     assert "= mug/red/v1" in batchgen("plan", "hello", "--all").out
+
+
+LATER = "version: 1\nname: later\nrequest: { size: 64x64 }\nprompts: [a mug]\npost: [{ id: web, format: webp }]\n"
+
+
+@pytest.mark.parametrize("arguments", [["plan", "later"], ["run", "later", "--yes"]])
+def test_what_has_no_effect_yet_is_a_warning(batchgen, manifest, arguments):
+    """Plan and run say that `post` makes nothing in this release, and succeed."""
+    manifest("later", LATER)
+    said = batchgen(*arguments)
+    assert said.code == 0
+    assert "post: is checked, but this release makes no exports yet" in said.err
+
+
+def test_cron_stays_silent_about_what_has_no_effect_yet(batchgen, manifest):
+    """A manifest that is ahead of its program sends no mail every night."""
+    manifest("later", LATER)
+    said = batchgen("run", "later", "--cron")
+    assert (said.code, said.out, said.err) == (0, "", "")
+
+
+def test_the_users_defaults_hide_no_problem(batchgen, manifest, place, monkeypatch):
+    """With a config.yaml the same problems come in one pass as without."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(place / "conf"))
+    (place / "conf/batchgen").mkdir(parents=True)
+    (place / "conf/batchgen/config.yaml").write_text("limits: { concurrency: 2 }\n")
+    manifest("bad", "version: 1\nname: bad\nrequest: { seed: 3, size: 1000x7 }\nprompts: [a]\n")
+    said = batchgen("plan", "bad")
+    assert said.code == 2
+    assert "request.seed" in said.err
+    assert "request.size" in said.err
+
+
+def test_faults_of_the_sandbox_are_checked_by_plan(batchgen, manifest):
+    """A typo in a rule is exit 2 with its place, before any server starts."""
+    path = manifest("bad", "version: 1\nname: bad\nprovider: { use: sandbox, faults: flakey }\nprompts: [a]\n")
+    said = batchgen("plan", "bad")
+    assert said.code == 2
+    assert f"{path}:3:35  provider.faults: 'flakey' is no known kind or preset" in said.err

@@ -49,7 +49,7 @@ def test_the_head_shows_job_number_states_price_and_time():
     """All that decides about paying is in the first lines."""
     assert plain(head_lines(EVENT, HEAD, 100)) == [
         "spring-launch   provider openai, gpt-image-2   90 images = 4 x 3 x 4 - 3, x 2 takes",
-        "  + 84 new   ~ 1 changed   ! 1 failed   = 4 done",
+        "  + 84 new   ~ 1 changed   ! 1 failed last time   = 4 done",
         "  86 images to make, about $14-17 of $40.00, about 12 min, prices of 2026-11-01",
     ]
 
@@ -71,7 +71,7 @@ def test_the_sandbox_is_never_mistaken_for_the_real_thing():
 def test_an_unknown_price_is_said():
     """Unknown is not 0, and no date is claimed for it."""
     said = plain(head_lines(changed(EVENT, cost_low_usd=None, cost_high_usd=None), HEAD, 80))[-1]
-    assert "price unknown of $40.00" in said
+    assert "price unknown, budget $40.00" in said
     assert "prices of" not in said
 
 
@@ -82,6 +82,34 @@ def test_a_finished_job_has_nothing_to_make():
         "  = 2 done",
         "  nothing to make",
     ]
+
+
+def test_a_plan_above_its_budget_says_so():
+    """`$17 of $10` reads like a part of it."""
+    said = " ".join(plain(head_lines(EVENT, changed(HEAD, budget_usd=10.0), 100)))
+    assert "about $14-17, above the budget of $10.00, about 12 min" in said
+
+
+def test_the_number_to_make_is_not_said_twice():
+    """Where all that is sent is new, the states have said it."""
+    new = changed(EVENT, new=86, changed=0, failed=0)
+    assert not any("to make" in line for line in plain(head_lines(new, HEAD, 80)))
+
+
+def test_files_that_only_move_are_counted():
+    """A run renames them, and makes nothing."""
+    done = PlanEvent(job="j", folder="f", requests=40, done=40)
+    head = changed(HEAD, total=40, to_send=0, to_move=40, product="40")
+    assert plain(head_lines(done, head, 80))[-1] == "  nothing to make, 40 files to move"
+
+
+def test_what_a_run_has_in_flight_is_in_no_doubt():
+    """Its answers are still to come."""
+    event = PlanEvent(job="j", folder="f", requests=5, in_doubt=3, done=2)
+    said = plain(head_lines(event, changed(HEAD, in_flight=2), 100))
+    assert "  ? 1 in doubt   = 2 done   > 2 in flight" in said
+    (line,) = plain(slot_lines([status(state="in_doubt")], [], width=80, limit=None, in_flight={"ab"}))
+    assert line == "  > hero/mug/v1  in flight: a run of this job is on"
 
 
 def test_a_selection_is_announced():
@@ -127,6 +155,27 @@ def test_a_failure_that_run_leaves_alone_is_marked():
     """A refused prompt is listed, but not sent."""
     (line,) = plain(slot_lines([status(state="failed", reason="refused", would_send=False)], [], width=80, limit=10))
     assert "refused (not sent)" in line
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        (f"images/{'deep/' * 12}mug-v1.png is gone", "…/mug-v1.png is gone"),
+        (
+            f"images/{'deep/' * 12}mug-v1.png was changed after it was made; kept",
+            "…/mug-v1.png was changed after it was made; kept",
+        ),
+        (
+            f"sent once without an answer ({'so long ' * 9}); held until `batchgen resolve`",
+            "…; held until `batchgen resolve`",
+        ),
+    ],
+)
+def test_a_reason_keeps_its_point_at_80_columns(reason, shown):
+    """Folders go first, then the middle: how it ends says what happens."""
+    (line,) = plain(slot_lines([status(reason=reason)], [], width=80, limit=None))
+    assert line.endswith(shown)
+    assert columns(line) <= 80
 
 
 @pytest.mark.parametrize("slot", ["a" * 200, "陶器/" * 40, "x\ny\x1b[2J"])

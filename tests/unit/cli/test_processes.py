@@ -156,17 +156,45 @@ def test_a_large_run_asks_at_a_terminal_and_takes_no_for_an_answer(at_terminal, 
 
 
 def test_init_asks_four_questions_at_a_terminal(at_terminal, place):
-    """Which data, what, how many, which provider; Enter takes the default."""
+    """What, how many, which data, which provider; Enter takes the default, which for words of one's own is no data."""
     child, leader = at_terminal("init", "new")
-    _answer(leader, "data", "none\n")
-    _answer(leader, "what is in the pictures", "a red mug\n")
-    _answer(leader, "how many of each", "2\n")
-    _answer(leader, "provider", "\n")
+    _answer(leader, "what [an example]:", "a red mug\n")
+    _answer(leader, "how many [1]:", "2\n")
+    _answer(leader, "data [none]:", "\n")
+    _answer(leader, "provider [sandbox]:", "\n")
     assert child.wait() == 0
     text = (place / "new/jobs/first.yaml").read_text()
     assert "a red mug" in text
     assert "repeat: 2" in text
     assert "provider: sandbox" in text
+
+
+def test_init_asks_again_with_the_reason(at_terminal, place):
+    """No slip throws the answers before it away, and no line of a question is wider than 80 columns."""
+    (place / "bad.jsonl").write_text('{"prompt": "a" "b"}\n')
+    child, leader = at_terminal("init", "new")
+    said = [_answer(leader, "what [an example]:", "\n")]
+    said += [_answer(leader, "how many [1]:", text) for text in ("many\n", "0\n", "2\n")]
+    said += [_answer(leader, "data [sample]:", text) for text in ("goods.csv\n", "jobs\n", "bad.jsonl\n", "none\n")]
+    said += [_answer(leader, "provider [sandbox]:", text) for text in ("opnai\n", "unified\n")]
+    said += [_answer(leader, "address:", text) for text in ("\n", "https://gw.example/v1\n")]
+    assert child.wait() == 0
+    text = "".join(said)
+    assert text.count("not so:") == 7
+    assert "expected 1 to 100" in text
+    assert "did you mean 'openai'" in text
+    assert '        1 | {"prompt": "a" "b"}\r\n          |                ^\r\n' in text
+    assert max(map(len, text.splitlines())) < 80
+    assert "unified" in (place / "new/jobs/first.yaml").read_text()
+
+
+def test_init_does_not_ask_in_vain(at_terminal, manifest):
+    """A name that is taken, and an option that cannot be used, are said before the first question."""
+    manifest("first")
+    for arguments in (("init", "."), ("init", "new", "--data", "none.csv"), ("init", "new", "--provider", "opnai")):
+        child, leader = at_terminal(*arguments)
+        assert child.wait() == 2
+        assert "how many" not in _rest(leader)
 
 
 def _ends_within(child, seconds):
@@ -182,6 +210,7 @@ def _answer(leader, question, answer):
     while question not in said or not said.endswith(": "):
         said += os.read(leader, 4096).decode()
     os.write(leader, answer.encode())
+    return said
 
 
 def _own_terminal():
@@ -214,5 +243,5 @@ def test_the_sandbox_serves_until_ctrl_c(started, place):
     child.send_signal(signal.SIGINT)
     _, err = child.communicate()
     assert child.returncode == 0
-    assert "1 images were billed" in err
+    assert "1 image was billed" in err
     assert len((place / "bills.jsonl").read_text().splitlines()) == 1

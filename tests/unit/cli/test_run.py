@@ -55,6 +55,28 @@ def test_cron_says_nothing_when_all_is_well(batchgen):
         assert (said.code, said.out, said.err) == (0, "", "")
 
 
+@pytest.mark.parametrize("options", [(), ("--quiet",), ("--json",)])
+def test_a_where_that_no_row_passes_is_said(batchgen, manifest, place, options):
+    """It looks like success otherwise; the exit code stays 0, and only --cron keeps still."""
+    (place / "jobs/c.csv").write_text("sku,status\nA,ready\nB,draft\n")
+    rows = "rows: {csv: c.csv, where: status == 'new'}\nprompts: ['a ${{ row.sku }}']\n"
+    manifest("night", f"version: 1\nname: night\n{rows}")
+    said = batchgen("run", "night", *options)
+    assert said.code == 0
+    assert said.err.count("rows.where: 0 of 2 rows pass; status has: ready, draft") == 1
+    assert "jobs/night.yaml:3" in said.err
+
+
+def test_the_warning_is_said_once_when_other_prompts_have_work(batchgen, manifest, place):
+    """The head of a run does not repeat what its event said; a plan says it too."""
+    (place / "jobs/c.csv").write_text("sku\nA\n")
+    rows = "{csv: c.csv, where: sku == 'B'}"
+    text = f"request: {{size: 64x64}}\nprompts: [a mug, {{id: p, text: 'x', rows: {rows}}}]\n"
+    manifest("both", f"version: 1\nname: both\n{text}")
+    for verb in ("plan", "run"):
+        assert batchgen(verb, "both").err.count("prompts.1.rows.where: 0 of 1 rows pass; sku has: A") == 1
+
+
 def test_cron_speaks_up_when_something_failed(batchgen, manifest):
     """A refusal is mailed with reason and next command."""
     manifest(

@@ -54,3 +54,9 @@ def test_status_json_has_the_same_figures(batchgen):
 def test_status_without_a_job_is_exit_2(batchgen):
     """A job has to be named."""
     assert batchgen("status").code == 2
+
+
+def test_status_json_is_one_compact_line(batchgen):
+    """As every other event."""
+    out = batchgen("status", "hello", "--json").out
+    assert out == json.dumps(json.loads(out), separators=(",", ":")) + "\n"

@@ -127,6 +127,22 @@ def test_a_cut_prompt_is_a_warning_and_no_error(job):
     assert (warning.line, warning.key) == (4, "prompts.0")
 
 
+def test_keys_of_a_later_release_are_remarked_on(job):
+    """What is checked and has no effect yet is said, at its key, once for each."""
+    text = f"{BASE}post: [{{id: web, format: webp}}]\nreview: {{gallery: true}}\nnotify: {{on: always}}\n"
+    found = job(text).warnings
+    assert [(one.line, one.column, one.key) for one in found] == [(4, 1, "post"), (5, 1, "review"), (6, 1, "notify")]
+    assert found[0].message == "is checked, but this release makes no exports yet"
+
+
+def test_a_profile_can_do_without_what_has_no_effect(job):
+    """Empty, absent or taken away by the profile: then there is nothing to remark on."""
+    assert (
+        job(f"{BASE}post: []\nreview: {{gallery: true}}\nprofiles: {{d: {{review: null}}}}\n", profile="d").warnings
+        == ()
+    )
+
+
 @pytest.mark.parametrize("name", [None, "draft"])
 def test_a_profile_is_merged_when_asked_for(job, name):
     """Without the option the profile changes nothing."""
@@ -163,6 +179,13 @@ def test_an_unknown_profile_lists_those_there_are(problems, profiles, message):
     """A typo in `--profile` never runs the plain job."""
     place, told = message[:3], message[3:]
     assert problems(BASE + profiles, profile="drft") == [f"{place} profiles: no profile 'drft'{told}"]
+
+
+def test_a_misspelt_profile_is_one_problem(problems):
+    """What the profile gives is not called missing because its name has a typo."""
+    text = f"{HEAD}profiles: {{draft: {{prompts: [a mug]}}}}\n"
+    (found,) = problems(text, profile="draf")
+    assert found.endswith("no profile 'draf' (expected one of draft), did you mean 'draft'?")
 
 
 def test_an_unknown_profile_hides_no_other_problem(problems):

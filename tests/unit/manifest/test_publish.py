@@ -156,11 +156,11 @@ def test_it_is_a_sound_draft_7_schema():
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_examples_pass_in_editor_and_program(name, validator, tmp_path):
-    """What the documents show is accepted by the schema and by loading."""
+    """What the documents show is accepted by the schema and by loading; only keys of later releases are remarked on."""
     assert complaints(validator, EXAMPLES[name]) == []
     path = tmp_path / "job.yaml"
     path.write_text(EXAMPLES[name], encoding="utf-8")
-    assert load(path, environ={}).warnings == ()
+    assert {warning.key for warning in load(path, environ={}).warnings} <= {"post", "review", "notify"}
 
 
 @pytest.mark.parametrize(

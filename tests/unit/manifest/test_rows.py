@@ -21,9 +21,18 @@ def rows(tmp_path):
     def read(content=None, *, name="data", kind="csv", **spec):
         if content is not None:
             (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-        return read_rows(RowsBlock(**{kind: name}, **spec), tmp_path)
+        return read_rows(RowsBlock(**{kind: name}, **spec), tmp_path).passed
 
     return read
+
+
+@pytest.fixture
+def left_out(tmp_path):
+    def told(content, where):
+        (tmp_path / "data").write_text(content, encoding="utf-8")
+        return read_rows(RowsBlock(csv="data", where=where), tmp_path).left_out
+
+    return told
 
 
 @pytest.fixture
@@ -46,6 +55,31 @@ def test_csv_rows_keep_their_text_and_their_line(rows):
 def test_where_may_leave_nothing(rows):
     """A nightly job without news is no error."""
     assert rows(CATALOGUE, where="status == 'gone'") == ()
+
+
+def test_rows_that_all_stay_out_are_told_with_their_values(left_out):
+    """How many there were, and what the columns of the condition hold, each value once."""
+    told = left_out("sku,status\nA,ready\nB,draft\nC,ready\nD,\n", "status == 'new'")
+    assert told == "0 of 4 rows pass; status has: ready, draft, (empty)"
+
+
+def test_many_values_are_told_in_part(left_out):
+    """A few values are enough to see the mistake, and long ones are cut."""
+    lines = "".join(f"{number},{'x' * 99}\n" for number in range(50))
+    told = left_out(f"my id,text\n{lines}", "row['my id'] == '99' or text == ''")
+    assert told == f"0 of 50 rows pass; my id has: 0, 1, 2, 3, 4, 5, ...; text has: {'x' * 30}..."
+
+
+@pytest.mark.parametrize(("content", "where"), [("a\n", "a == '1'"), ("a\n1\n2\n", "a == '1'")])
+def test_nothing_is_told_when_rows_pass_or_none_are_there(left_out, content, where):
+    """An empty export is an answer, and one row that passes is enough."""
+    assert left_out(content, where) == ""
+
+
+def test_a_single_equals_sign_says_what_to_write(problems):
+    """`=` in a condition is the commonest slip."""
+    [found] = problems(CATALOGUE, where="status = 'ready'")
+    assert found == "rows.where: is no valid expression: `=` compares nothing; write `==`"
 
 
 def test_where_sees_the_row_too(rows):
@@ -92,7 +126,8 @@ def test_bad_where_has_its_key_and_no_line(problems):
         ("", "data:1  is empty"),
         ("a,,a\n1,2,3\n", "data:1  column 2 has no name"),
         ("a,b,a\n1,2,3\n", "data:1  column 'a' is there twice"),
-        ("a;b\n1;2\n", "data:1  'a;b' is one column (expected commas between columns)"),
+        ("a\tb\n1\t2\n", "data:1  tabs stand between the columns (expected commas or semicolons)"),
+        ("a;b\n1;2;3\n", "data:2  has 3 cells (expected 2: a, b); put a value that holds a semicolon in quotes"),
         ("a,b\n1\n", "data:2  has 1 cells (expected 2: a, b)"),
         ("a,b\n1,2\n1,2,3\n", "data:3  has 3 cells (expected 2: a, b)"),
         ('a,b\n"x,1\n', "data:2  is no valid csv"),
@@ -102,6 +137,17 @@ def test_bad_where_has_its_key_and_no_line(problems):
 def test_csv_problems_have_their_line(problems, content, message):
     """Everything that can be wrong with a csv file is said with its line."""
     assert problems(content)[0].startswith(message)
+
+
+def test_semicolons_separate_where_the_header_has_no_comma(rows):
+    """Spreadsheet programs write them where the comma is the decimal sign."""
+    read = rows('\ufeffsku;name;price\r\nA1;"Tasse; gross";7,50\r\n', key="sku")
+    assert read[0].values == {"sku": "A1", "name": "Tasse; gross", "price": "7,50"}
+
+
+def test_a_comma_in_the_header_settles_the_separator(rows):
+    """Semicolons in the header are part of a name then."""
+    assert rows("\nsku,size; mm\nA1,7;8\n", key="sku")[0].values == {"sku": "A1", "size; mm": "7;8"}
 
 
 def test_all_ragged_lines_are_reported(problems):
@@ -131,8 +177,8 @@ def test_folder_and_nul_are_no_files(problems):
 
 
 def test_jsonl_takes_objects_and_prompts(rows):
-    """The shape of generate-batch files: objects, quoted and bare prompts, comments."""
-    lines = '# c\na prompt\n"quoted: {x}"\n\n{"prompt": "p", "size": "1024x1024", "n": [1]}\n'
+    """The shape of generate-batch files: objects, quoted prompts, comments."""
+    lines = '# c\n"a prompt"\n  "quoted: {x}"\n\n{"prompt": "p", "size": "1024x1024", "n": [1]}\n'
     assert [row.values for row in rows(lines, kind="jsonl")] == [
         {"prompt": "a prompt"},
         {"prompt": "quoted: {x}"},
@@ -143,20 +189,37 @@ def test_jsonl_takes_objects_and_prompts(rows):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ('{"a": 1', "is no valid JSON"),
-        ('{"a": NaN}', "NaN is no number"),
-        ('{"a": 1, "a": 2}', "'a' is given twice"),
-        ("[1]", "neither an object nor a text"),
-        ("42", "neither an object nor a text"),
-        ('{"a":' * 100_000, "is nested too deeply"),
-        ("x" * 5_000_000, "is longer than"),
+        ('{"a": 1', "data:2:8  is no valid JSON: a comma is missing here"),
+        ('{"a": "b" "c": 1}', "data:2:11  is no valid JSON: a comma is missing here"),
+        (' {"a" 1}', "data:2:7  is no valid JSON: a colon is missing"),
+        ('{"a": 1,}', "data:2:9  is no valid JSON: a key in double quotes is expected here"),
+        ('{"a": }', "data:2:7  is no valid JSON: a value is expected here"),
+        ('{"a": "b}', "data:2:7  is no valid JSON: the text that begins here is not closed"),
+        ('{"a": "\t"}', "data:2:8  is no valid JSON: a tab or another control character"),
+        ('{"a": "\\x"}', "data:2:8  is no valid JSON: a backslash that escapes nothing"),
+        ('{"a": 1} {"a": 2}', "data:2:10  is no valid JSON: something follows the end"),
+        ('{"a": NaN}', "data:2  NaN is no number"),
+        ('{"a": 1, "a": 2}', "data:2  'a' is given twice; keep one"),
+        ("[1]", "data:2  '[1]' is neither an object nor a text"),
+        ("42", "data:2  '42' is neither an object nor a text"),
+        ("a red cup", "data:2:1  is no JSON (expected an object or a text in double quotes)"),
+        ("42 cups", 'for a prompt write "42 cups"'),
+        ("so " * 50, 'for a prompt write "so so'),
+        ('{"a":' * 100_000, "data:2  is nested too deeply"),
+        ("x" * 5_000_000, "data:2  is longer than"),
     ],
 )
 def test_jsonl_problems_have_their_line(problems, line, message):
-    """Everything that can be wrong with a line is said with its number."""
-    [found] = problems(f"ok\n{line}\n", kind="jsonl")
-    assert found.startswith("data:2  ")
+    """Everything that can be wrong with a line is said in plain words, with its number and, if known, its column."""
+    [found] = problems(f'"ok"\n{line}\n', kind="jsonl")
     assert message in found
+    assert "line 1 column" not in found
+
+
+def test_broken_json_is_shown_with_a_caret(problems):
+    """The line stands below the message, and the caret under the column."""
+    [found] = problems('{"a": 1 "b"}\n', kind="jsonl")
+    assert found.splitlines()[1:] == ['    1 | {"a": 1 "b"}', "      |         ^"]
 
 
 def test_text_rows(rows):
@@ -194,7 +257,7 @@ def test_two_images_with_one_stem_need_a_key(problems, tmp_path):
 
 def test_inline_rows(tmp_path):
     """Rows in the manifest keep their types; numbers may be keys."""
-    read = read_rows(RowsBlock(inline=[{"id": 7, "on": True}], key="id"), tmp_path)
+    read = read_rows(RowsBlock(inline=[{"id": 7, "on": True}], key="id"), tmp_path).passed
     assert [(row.key, row.source, row.values) for row in read] == [("7", "row 1", {"id": 7, "on": True})]
 
 

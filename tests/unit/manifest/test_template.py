@@ -201,6 +201,28 @@ def test_escape_cleans_values_and_leaves_the_text():
 
 
 @pytest.mark.parametrize(
+    ("value", "path"),
+    [("a b/c.png", "a-b/c.png"), ("./a//b/", "a/b"), ("a\\b", "a/b"), ("a/.git/b.", "a/-git/b-"), ("", "")],
+)
+def test_path_keeps_the_folders_of_a_value(value, path):
+    """In a path `| path` lets slashes make folders; the parts are as clean as any."""
+    assert template.compile("x/${{ a | path }}", clean_part).render({"a": value}) == f"x/{path}"
+
+
+@pytest.mark.parametrize("value", ["/etc/cup", "C:\\cup", "\\\\host\\cup", "a/../../cup", ".."])
+def test_path_refuses_ways_out(value):
+    """A value that is absolute or climbs is an error, not a surprise."""
+    with pytest.raises(TemplateError, match=r"absolute path|climbs with '\.\.'"):
+        template.compile("${{ a | path }}", clean_part).render({"a": value})
+
+
+def test_what_is_made_of_a_path_is_cleaned_again():
+    """Only the filter's own result is let through."""
+    compiled = template.compile("${{ (a | path) ~ '/..' }}", clean_part)
+    assert compiled.render({"a": "b/c"}) == "b-c---"
+
+
+@pytest.mark.parametrize(
     ("text", "holds"),
     [
         ("status == 'new' and name", True),

@@ -126,7 +126,7 @@ def test_a_mistake_names_value_expectation_and_remedy(text, place, message):
         ),
         ("version: 1.0\nname: a\nprompts: [a]\n", "1:10 version", "'1.0' is not known here (expected 1); write 1"),
         ("version: true\nname: a\nprompts: [a]\n", "1:10 version", "'true' is not known here (expected 1); write 1"),
-        ("name: a\nprompts: [a]\n", "1:1 version", "missing (expected 1); add `version:`"),
+        ("name: a\nprompts: [a]\n", "1:1 version", "missing; add `version: 1`"),
         ("version: 1\nname: a\n", "1:1 prompts", "missing (expected a list); add `prompts:`"),
         (
             "version: 1\nname: spring launch\nprompts: [a]\n",
@@ -176,6 +176,33 @@ def test_an_unknown_key_without_a_near_one_lists_what_there_is():
     (message,) = said("request: {seed: 5}")
     assert "unknown key 'seed' (expected model, size, quality," in message
     assert message.endswith("; put it under `extra` to send it")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "says"),
+    [
+        ("A mug: blue", "unknown key 'A mug'; put the prompt in quotes: it contains a colon"),
+        ("mug: blue", "; put a prompt that contains a colon in quotes"),
+        ("{prompt: a mug}", "unknown key 'prompt'; the prompt itself goes into `text`"),
+        ("{text: a, size: 1x1}", "unknown key 'size'; parameters go into `request`"),
+    ],
+)
+def test_a_prompt_that_became_a_key_needs_quotes(prompt, says):
+    """`- A mug: blue` is a mapping to YAML and a prompt to everybody else."""
+    (message,) = said("", f"version: 1\nname: a\nprompts:\n- {prompt}\n")
+    assert says in message
+
+
+@pytest.mark.parametrize(
+    ("head", "says"),
+    [
+        ("version: 1\nname: a\nprompt: [a]\n", "3:1 prompt: unknown key 'prompt', did you mean 'prompts'?"),
+        ("version: 1\nnmae: a\nprompts: [a]\n", "2:1 nmae: unknown key 'nmae', did you mean 'name'?"),
+    ],
+)
+def test_a_misspelt_key_is_not_also_missing(head, says):
+    """One slip is one problem."""
+    assert said("", head) == [says]
 
 
 def test_a_long_value_is_shortened():

@@ -25,8 +25,8 @@ def manifest(tmp_path):
 def plan(manifest):
     """The plan of a manifest's text."""
 
-    def made(text, *, period=None, redos=None):
-        return expand(manifest(text), period=period, redos=redos)
+    def made(text, **options):
+        return expand(manifest(text), **options)
 
     return made
 

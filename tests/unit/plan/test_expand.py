@@ -174,7 +174,7 @@ def test_edits_carry_their_inputs(plan, tmp_path):
 
 def test_generate_batch_lines(plan, tmp_path):
     """A jsonl file of prompts is rows; the prompt is taken from them."""
-    (tmp_path / "p.jsonl").write_text('a mug\n{"prompt": "a cup", "size": "1x1"}\n')
+    (tmp_path / "p.jsonl").write_text('"a mug"\n{"prompt": "a cup", "size": "1x1"}\n')
     made = plan("""
         request: { size: "${{ row.size | default('auto') }}" }
         rows: { jsonl: p.jsonl }
@@ -256,6 +256,15 @@ def test_no_rows_are_no_requests(plan):
     """A nightly job without news plans nothing."""
     made = plan("rows: { inline: [{ k: a }], where: k == 'b' }\nprompts: [{ id: p, text: x }]")
     assert (made.requests, made.explanation) == ((), "0 rows")
+
+
+def test_rows_that_all_stay_out_are_a_warning_at_their_condition(plan, tmp_path):
+    """Two prompts share the rows, and it is said once, with its place."""
+    (tmp_path / "c.csv").write_text("sku,status\nA,ready\nB,draft\n")
+    made = plan("rows: { csv: c.csv, where: status == 'new' }\nprompts: ['a ${{ row.sku }}', 'b ${{ row.sku }}']\n")
+    [warning] = made.warnings
+    assert (warning.line, warning.key) == (3, "rows.where")
+    assert warning.message == "0 of 2 rows pass; status has: ready, draft"
 
 
 def test_edits_with_rows_and_seasons(plan, tmp_path):

@@ -47,6 +47,92 @@ def test_everything_is_reported_in_one_pass(problems):
     ]
 
 
+def refuse_sizes(request):
+    """A provider that takes one size only."""
+    size = request.params.get("size", "1x1")
+    return [] if size == "1x1" else [(("request", "size"), f"'{size}' is not a size here")]
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        '{ id: p, text: "${{ nope }}" }',
+        '{ id: p, text: "${{ 1 + }}" }',
+        "{ id: p, text: x, images: [none.png] }",
+        "{ id: p, text: x, path: /abs }",
+        '{ id: p, text: "${{ v }}", vars: { v: "${{ nope }}" } }',
+        "{ id: p, text: x, only_if: nope }",
+    ],
+)
+def test_what_a_provider_refuses_comes_with_what_cannot_be_rendered(problems, prompt):
+    """One pass names both: a wrong text hides no wrong size."""
+    found = problems(f"request: {{ size: 9x9 }}\nprompts: [{prompt}]", judge=refuse_sizes)
+    assert len(found) == 2
+    assert found[0].endswith("request.size: '9x9' is not a size here")
+
+
+def test_a_refused_value_from_a_row_names_the_row(problems, tmp_path):
+    """The line of the data file is what has to be mended; more such rows are counted."""
+    (tmp_path / "a.jsonl").write_text('{"k": "a", "s": "1x1"}\n{"k": "b", "s": "9x9"}\n{"k": "c", "s": "9x9"}\n')
+    [found] = problems(
+        """
+        rows: { jsonl: a.jsonl, key: k }
+        request: { size: "${{ row.s }}" }
+        prompts: [{ id: p, text: "${{ row.k }}" }]
+        """,
+        judge=refuse_sizes,
+    )
+    assert found == "5  request.size: a.jsonl line 2: '9x9' is not a size here (and 1 more like it)"
+
+
+def test_a_refused_value_of_the_manifest_names_no_row(problems):
+    """What stands in the manifest is wrong once, however many rows there are."""
+    [found] = problems(
+        """
+        rows: { inline: [{ k: a }, { k: b }], key: k }
+        request: { size: 9x9 }
+        prompts: [{ id: p, text: "${{ row.k }}" }]
+        """,
+        judge=refuse_sizes,
+    )
+    assert found == "5  request.size: '9x9' is not a size here"
+
+
+def test_parameters_that_render_are_judged_beside_those_that_do_not(problems):
+    """All parameter errors of a row come at once, and the provider's with them."""
+    found = problems(
+        """
+        rows: { inline: [{ k: a, s: 9x9, c: 150 }], key: k }
+        request: { size: "${{ row.s }}", output_compression: "${{ row.c }}", style: "${{ row.x }}" }
+        prompts: [{ id: p, text: "${{ row.k }}" }]
+        """,
+        judge=refuse_sizes,
+    )
+    assert [line.split(": ")[0].split()[1] for line in found] == [
+        "request.size",
+        "request.output_compression",
+        "request.style",
+    ]
+
+
+def test_a_parameter_is_not_judged_without_those_that_decide(problems):
+    """With an unknown model nobody can say which sizes it has."""
+    [found] = problems("request: { size: 9x9, model: '${{ x }}' }\nprompts: [a]", judge=refuse_sizes)
+    assert "no name 'x'" in found
+
+
+def test_a_plan_that_is_too_large_is_judged_all_the_same(problems):
+    """The number of images is no reason to keep silent about their size."""
+    values = ", ".join(map(str, range(1001)))
+    text = f"request: {{ size: 9x9 }}\nmatrix: {{ a: [{values}], b: [{values}] }}\nprompts: [{{ id: p, text: x }}]"
+    assert len(problems(text, judge=refuse_sizes)) == 2
+
+
+def test_doubles_come_with_what_cannot_be_rendered(problems):
+    """Two equal prompts beside a wrong one are reported in the same pass."""
+    assert len(problems("prompts: [{ id: a, text: x }, { id: b, text: x }, '${{ nope }}']")) == 2
+
+
 def test_shared_flaws_are_said_once(problems):
     """A broken job variable or data file that all prompts share is one problem."""
     found = problems("rows: { csv: none.csv }\nvars: { v: '${{ f() }}' }\nprompts: [a, b, c]")
@@ -67,7 +153,15 @@ def test_the_product_is_counted_before_it_is_made(problems):
     [found] = problems(f"matrix: {{ a: [{values}], b: [{values}], c: [{values}] }}\nprompts: [{{ id: p, text: x }}]")
     assert "1,000,000,000 images (at most 1,000,000)" in found
     assert "1000 x 1000 x 1000" in found
-    assert "limits.max_images" in found
+    assert "take values out" in found
+
+
+def test_no_consent_raises_the_plan_above_what_fits_into_memory(problems):
+    """Ten million requests are the end, whatever `max_images` says."""
+    values = ", ".join(map(str, range(300)))
+    matrix = f"matrix: {{ a: [{values}], b: [{values}], c: [{values}] }}"
+    [found] = problems(f"limits: {{ max_images: 2000000000 }}\n{matrix}\nprompts: [{{ id: p, text: x }}]")
+    assert "27,000,000 images (at most 10,000,000)" in found
 
 
 def test_max_images_raises_the_ceiling(plan):

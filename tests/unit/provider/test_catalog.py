@@ -28,6 +28,20 @@ def findings(use, overrides=None, **more):
     return caught.value.findings
 
 
+@pytest.mark.parametrize("name", ["api_key", "key", "token", "API-KEY"])
+def test_a_key_in_the_manifest_is_told_where_it_belongs(name):
+    """Instead of thirty fields, the three places for a key; and never the key."""
+    ((keys, message),) = findings("openai", {name: "sk-secret"})
+    assert keys == (name,)
+    assert message.endswith("name its variable with key_env, or put it into .env or keys.json")
+    assert "secret" not in message
+
+
+def test_an_unknown_provider_hides_no_wrong_field():
+    """Name and overrides are judged together."""
+    assert [keys for keys, _ in findings("opnai", {"rpm": "fast"})] == [("use",), ("rpm",)]
+
+
 def test_shipped_providers_are_the_five_of_the_documents():
     """Their names are part of manifests."""
     assert names() == ("sandbox", "openai", "bettertoken", "gptproto", "unified")
@@ -405,3 +419,16 @@ def test_run_can_put_the_sandbox_address_in():
     """A run that starts the sandbox knows its port only then."""
     started = dataclasses.replace(resolve("sandbox"), base_url="http://127.0.0.1:1/v1")
     assert not started.embedded
+
+
+@pytest.mark.parametrize("latency", ["fast", -3, True, [1]])
+def test_a_latency_that_is_none_is_refused(latency):
+    """The sandbox takes `real` or seconds; anything else is said before it serves."""
+    with pytest.raises(ProviderDataError, match="real, or seconds"):
+        resolve("sandbox", {"latency": latency})
+
+
+@pytest.mark.parametrize("latency", ["real", 0, 0.5, None])
+def test_a_latency_is_real_or_seconds(latency):
+    """Both spellings reach the sandbox as they are."""
+    assert resolve("sandbox", {"latency": latency}).latency == latency

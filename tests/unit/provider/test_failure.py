@@ -1,8 +1,11 @@
+import errno
 import inspect
+import socket
 
 import aiohttp
 import pytest
 from aiohttp import client_exceptions
+from aiohttp.client_reqrep import ConnectionKey
 
 from batchgen.provider.failure import EXCEPTIONS, from_exception
 from batchgen.safetext import Scrubber
@@ -60,3 +63,40 @@ def test_message_holds_no_secret_and_no_raw_bytes():
 def test_unknown_exception_keeps_its_name():
     """An exception nobody foresaw is named."""
     assert from_exception(KeyError("x"), headers_sent=True).message.startswith("KeyError")
+
+
+HERE = ConnectionKey("gateway.example", 443, True, True, None, None, None)  # noqa: FBT003  the client's own order
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            aiohttp.ClientPayloadError("Response payload is not completed: <ContentLengthError: 400, message='Not'>"),
+            "the answer was cut short",
+        ),
+        (ConnectionResetError(errno.ECONNRESET, "x"), "the connection broke (connection reset by peer)"),
+        (aiohttp.ClientConnectionResetError("Cannot write to closing transport"), "the connection was reset"),
+        (aiohttp.ServerDisconnectedError(), "the server closed the connection without an answer"),
+        (
+            aiohttp.ClientResponseError(None, (), status=400, message="Bad status line"),
+            "the answer is not readable http",
+        ),
+        (
+            aiohttp.ClientConnectorError(HERE, OSError(errno.ECONNREFUSED, "Connect call failed ('1.2.3.4', 443)")),
+            "no connection to the server (gateway.example:443: connection refused)",
+        ),
+        (
+            aiohttp.ClientConnectorDNSError(HERE, OSError(socket.EAI_NONAME, "Name or service not known")),
+            "the server's name cannot be resolved (gateway.example:443: name or service not known)",
+        ),
+        (
+            ConnectionError("the answer stopped being readable http"),
+            "the connection broke (the answer stopped being readable http)",
+        ),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_a_message_is_plain_words_without_the_clients_own(error, message):
+    """Who was asked and what the system said; no class name, no made-up status, no text of the library."""
+    assert from_exception(error, headers_sent=True).message == message

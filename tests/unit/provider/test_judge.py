@@ -294,9 +294,11 @@ def test_wait_is_read_only_where_it_matters():
     ("status", "body", "said"),
     [
         (502, HTML, "http 502: Gateway trouble"),
+        (524, b"<title>524: A timeout occurred</title>", "http 524: A timeout occurred"),
+        (504, b"<title>504 Gateway Time-out</title>", "http 504 Gateway Time-out"),
         (500, b"", "http 500 without an explanation"),
         (200, b"", "an empty answer"),
-        (200, HTML, "neither json nor an image: Gateway trouble"),
+        (200, HTML, "a page or text came, neither json nor an image: Gateway trouble"),
         (200, {"data": [{"b64_json": "Q!JD"}]}, "a character that is not base64"),
         (404, b"", "http 404 without an explanation; check base_url, which usually ends in /v1"),
         (400, {"error": {"message": ""}}, "http 400"),

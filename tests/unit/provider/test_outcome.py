@@ -47,6 +47,14 @@ def test_cut_answer_says_what_cut_it():
     assert "deadline" in settled(IMAGE[:20], broken=TimeoutError()).message
 
 
+@pytest.mark.parametrize(("count", "shown"), [(0, "nothing"), (20, "20 bytes"), (1499, "1 kB"), (12_400, "12 kB")])
+def test_cut_answer_says_how_much_of_it_came(count, shown):
+    """Whether the image was on its way is what somebody asks who reads the bill."""
+    body = IMAGE[:count] if count < len(IMAGE) else IMAGE[:40] + b"QUJD" * 4000
+    message = settled(body[:count], broken=TimeoutError()).message
+    assert message == f"no whole answer before the deadline; {shown} of the answer had come"
+
+
 def test_cut_error_keeps_its_own_judgement():
     """An error status is an answer, even when its body was cut."""
     assert settled(b'{"error', 401, TimeoutError()).kind == "stopped"

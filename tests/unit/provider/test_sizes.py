@@ -97,6 +97,21 @@ def test_misspelled_size_is_recognised(size, meant):
     assert meant in size_problem(rule(), size)
 
 
+@pytest.mark.parametrize("size", ["1000x7", "7x1000", "9999x1", "5000x1000"])
+@pytest.mark.parametrize("name", ["sandbox", "openai", "gptproto", "bettertoken", "unified"])
+def test_advice_has_a_shape_that_somebody_may_want(name, size):
+    """A slip such as 1000x7 is answered with popular sizes, not with a strip of 3000x21."""
+    near = [target(provider(name).sizes["generate"], one) for one in nearest(provider(name).sizes["generate"], size)]
+    assert len(near) == 3
+    assert all(max(edges) <= 3 * min(edges) for edges in near)
+
+
+def test_advice_names_each_size_once():
+    """A preset and the pixels that it stands for are one proposal."""
+    near = nearest(provider("sandbox").sizes["generate"], "1000x7")
+    assert near == ("1920x1080", "2048x1152", "1536x1024")
+
+
 def test_full_hd_gets_near_sizes_of_its_shape():
     """1920x1080 is not valid everywhere; the advice has 16:9 and the nearest grid point."""
     near = nearest(rule(), "1920x1080")

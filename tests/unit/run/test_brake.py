@@ -70,6 +70,7 @@ def test_one_signal_is_enough_to_hear_how_to_abort(tmp_path):
     _interrupted(bench, _taking(100), at=(10,))
     (said,) = bench.listener.pauses
     assert "once more aborts" in said.message
+    assert "in up to 7 min" in said.message
     assert "shorter than a request" in said.message
     assert said.seconds == 400
 

@@ -1,6 +1,7 @@
 """Lanes and the route between them: who waits at one gate still sees the others."""
 
 import asyncio
+import re
 
 from fakes.runs import Bench
 from fakes.transport import ScriptedTransport, png
@@ -50,3 +51,19 @@ def test_a_closed_lane_gets_nothing_more(tmp_path):
     first, second = ScriptedTransport(lambda _t, _k: key), ScriptedTransport(lambda _t, _k: png())
     summary = Bench(tmp_path, count=12, extra=PACED, providers=LIST).run({"openai": first, "gptproto": second})
     assert (summary.saved, len(first.sent), len(second.sent)) == (12, 1, 12)
+
+
+def test_giving_up_tells_how_long_nothing_but_429s_came(tmp_path):
+    """Without a Retry-After the provider asked for no wait, so the message names none."""
+    slow = Failure(kind="throttled", billed="no", message="slow down", status=429)
+    summary = Bench(tmp_path, count=2, extra="retry: { waits: [30], max_wait: 30, give_up_after: 100 }").run(
+        ScriptedTransport(lambda _t, _k: slow)
+    )
+    assert re.search(r"throttled for \d+ s; slow down", summary.stop_reason)
+
+
+def test_giving_up_tells_the_wait_that_was_asked_for(tmp_path):
+    """A Retry-After beyond give_up_after is the reason itself."""
+    slow = Failure(kind="throttled", billed="no", message="slow down", status=429, retry_after_seconds=7200.0)
+    summary = Bench(tmp_path, count=2).run(ScriptedTransport(lambda _t, _k: slow))
+    assert "asks for a wait of 7200 s; slow down" in summary.stop_reason

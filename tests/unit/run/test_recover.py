@@ -408,3 +408,16 @@ def test_two_unfinished_replacements_leave_both_old_images_in_the_ledger(desk):
     desk.during(die_before_the_renames)
     desk.recover()
     assert [desk.files[desk.saved_path(number)] for number in (1, 2, 3, 4)] == [RED, BLUE, GREEN, GREEN]
+
+
+def test_a_whole_image_that_was_being_fetched_is_adopted(desk):
+    """Its address may be gone by the next run; what is here is paid and whole."""
+
+    async def act(running):
+        await running.begin(1)
+        await running.journal.append(ImageLocated(request=request_id(1), attempt=1, url="https://example.invalid/1"))
+        await running.arrive(1, P, RED)
+
+    desk.during(act)
+    desk.recover(p1=P, boot="b1")
+    assert desk.files == {P: RED}

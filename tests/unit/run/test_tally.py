@@ -21,3 +21,12 @@ from batchgen.run.tally import FailureLimit
 def test_the_limit_is_judged_from_ten_results_on(limit, failed, results, reached):
     """A share or a count above the limit stops the run, but one early failure never does."""
     assert limit.is_reached(failed=failed, results=results) is reached
+
+
+@pytest.mark.parametrize(
+    ("limit", "shown"),
+    [(FailureLimit(share=0.2), "20%"), (FailureLimit(share=0.125), "12.5%"), (FailureLimit(count=3), "3")],
+)
+def test_the_limit_reads_as_it_was_written(limit, shown):
+    """A run that it stopped says what to raise, and from where."""
+    assert str(limit) == shown
