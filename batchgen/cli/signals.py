@@ -1,6 +1,7 @@
 """SIGINT, SIGTERM and SIGHUP: at once while nothing is going on, in two stages while a run is on.
 
-SIGHUP (the terminal or the connection is gone) acts as SIGTERM does, unless the run was started to ignore it (`nohup`).
+SIGHUP (the terminal or the connection is gone) acts as the first SIGTERM does, unless the run was started to ignore it
+(`nohup`). It never aborts: a lost connection can send several, and nobody there meant to give paid images up.
 SIGPIPE and SIGXFSZ are ignored by Python itself, so a reader that went away or a file size limit is an error that can
 be handled where it happens, and never ends a paid request half way.
 """
@@ -49,5 +50,20 @@ def in_stages(interrupt: Callable[[int], None]) -> None:
     Called on the running event loop, which forgets the handlers when it closes.
     """
     loop = asyncio.get_running_loop()
+    stages = _Stages(interrupt)
     for number, code in _heard().items():
-        loop.add_signal_handler(number, interrupt, code)
+        loop.add_signal_handler(number, stages.take, number, code)
+
+
+class _Stages:
+    """Passes signals on, but a SIGHUP only as the first of them."""
+
+    def __init__(self, interrupt: Callable[[int], None]) -> None:
+        self._interrupt = interrupt
+        self._is_stopping = False
+
+    def take(self, number: signal.Signals, code: int) -> None:
+        if self._is_stopping and number == signal.SIGHUP:
+            return
+        self._is_stopping = True
+        self._interrupt(code)

@@ -106,7 +106,7 @@ def test_the_first_signal_collects_what_was_sent(launch, job, openai_gateway, nu
     end_well(job, openai_gateway)
 
 
-@pytest.mark.parametrize(("first", "second"), [(signal.SIGINT, signal.SIGINT), (signal.SIGTERM, signal.SIGHUP)])
+@pytest.mark.parametrize(("first", "second"), [(signal.SIGINT, signal.SIGINT), (signal.SIGHUP, signal.SIGTERM)])
 def test_the_second_signal_aborts_to_doubt(launch, job, openai_gateway, first, second):
     """Nobody waits any longer, every request that was out is in doubt, and the doubts are resent once each."""
     sent = in_flight(openai_gateway, seconds=30)
@@ -124,6 +124,23 @@ def test_the_second_signal_aborts_to_doubt(launch, job, openai_gateway, first, s
     end_well(job, openai_gateway, bills=COUNT + AT_ONCE)
     again = [entry for entry in job.entries("attempt_started") if entry["attempt"] == 2]
     assert sorted(entry["because"] for entry in again) == sorted(entry["seq"] for entry in doubts)
+
+
+@pytest.mark.parametrize(("first", "code"), [(signal.SIGHUP, 143), (signal.SIGINT, 130)], ids=["HUP", "INT"])
+def test_a_hangup_never_aborts(launch, job, openai_gateway, first, code):
+    """A lost connection can send SIGHUP more than once: what was sent still arrives."""
+    sent = in_flight(openai_gateway)
+    child = launch("--json")
+    sent()
+    child.send_signal(first)
+    assert child.stderr is not None
+    while b"once more aborts" not in child.stderr.readline():
+        pass
+    for _ in range(3):
+        child.send_signal(signal.SIGHUP)
+    ended, out, err = finish(child)
+    assert (ended, summary_of(out)["saved"], summary_of(out)["in_doubt"]) == (code, AT_ONCE, 0), err
+    end_well(job, openai_gateway)
 
 
 def test_a_drain_shorter_than_an_image_is_said_before_and_during(launch, job, openai_gateway):
