@@ -42,6 +42,7 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._sure: set[str] = set()
         try:
             self._descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as problem:
@@ -74,7 +75,7 @@ class Folder:
             return
         cls._make_missing(path.parent)
         with cls(path.parent) as above:
-            above._make_entry(above._descriptor, path.name)
+            above._make_sure(above._descriptor, path.name)
 
     def __enter__(self) -> Self:
         return self
@@ -151,10 +152,12 @@ class Folder:
             if problem.errno not in _NO_FOLDER_SYNC:
                 raise
 
-    def make_folder(self, parent: int, name: str) -> None:
-        """Make a folder (0700) in the open folder `parent`, unless it is there."""
+    def make_folder(self, parent: int, name: str) -> bool:
+        """Make a folder (0700) in the open folder `parent`; False when something is there."""
         with contextlib.suppress(FileExistsError):
             os.mkdir(name, 0o700, dir_fd=parent)
+            return True
+        return False
 
     def sync_tree(self, relative: str) -> None:
         """Make the entries of a folder, where there is one, and of all folders in it durable."""
@@ -251,28 +254,27 @@ class Folder:
     @contextlib.contextmanager
     def _opened(self, relative: str, *, make: bool = False) -> Iterator[int]:
         current = os.dup(self._descriptor)
+        path = ""
         try:
             for part in _parts(relative):
-                step = self._step(current, part, make=make)
+                path += f"/{part}"
+                if make:
+                    self._make_sure(current, path)
+                step = os.open(part, _FOLDER_FLAGS, dir_fd=current)
                 os.close(current)
                 current = step
             yield current
         finally:
             os.close(current)
 
-    def _step(self, parent: int, name: str, *, make: bool) -> int:
-        try:
-            return os.open(name, _FOLDER_FLAGS, dir_fd=parent)
-        except FileNotFoundError:
-            if not make:
-                raise
-        self._make_entry(parent, name)
-        return os.open(name, _FOLDER_FLAGS, dir_fd=parent)
+    def _make_sure(self, parent: int, path: str) -> None:
+        """Make a folder where it is missing. A power loss must not take it with what was synced in it.
 
-    def _make_entry(self, parent: int, name: str) -> None:
-        self.make_folder(parent, name)
-        # Without this a power loss can take the folder, and a recorded image with it, although the image was synced.
-        self.sync_entries(parent)
+        One that is there may have been made a moment ago, or by a run that was killed: each is synced once a run.
+        """
+        if self.make_folder(parent, path.rpartition("/")[2]) or path not in self._sure:
+            self.sync_entries(parent)
+            self._sure.add(path)
 
 
 def _parts(relative: str) -> list[str]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -382,3 +383,66 @@ def test_a_link_planted_at_the_lock_is_refused(folder, outside):
     with pytest.raises(FolderError):
         RunLock(folder).acquire()
     assert (outside / "x.png").read_bytes() == b"precious"
+
+
+class Witness(Folder):
+    """Remembers which folders were synced, by inode."""
+
+    all_synced: ClassVar[list[int]] = []
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.synced = []
+
+    def sync_entries(self, descriptor):
+        self.synced.append(os.fstat(descriptor).st_ino)
+        self.all_synced.append(self.synced[-1])
+        super().sync_entries(descriptor)
+
+
+def inode(path):
+    return path.stat().st_ino
+
+
+def test_rewriting_changes_nothing(folder):
+    """Bytes are written over themselves, from a given one on, and no others."""
+    put(folder, "x", b"0123456789")
+    written = []
+    folder.write = lambda descriptor, data: (written.append(bytes(data)), Folder.write(folder, descriptor, data))
+    folder.rewrite("x", 4)
+    assert (written, (folder.path / "x").read_bytes()) == ([b"456789"], b"0123456789")
+
+
+def test_a_link_is_not_rewritten(folder, outside):
+    """What a link points at is left alone."""
+    (folder.path / "x").symlink_to(outside / "x.png")
+    with pytest.raises(OSError, match=r"symbolic links|Too many"):
+        folder.rewrite("x")
+
+
+def test_a_tree_is_synced_to_its_leaves(tmp_path):
+    """Every folder below, links not followed; where nothing is, nothing happens."""
+    (tmp_path / "images/a/b").mkdir(parents=True)
+    (tmp_path / "images/link").symlink_to(tmp_path / "images/a")
+    with Witness(tmp_path) as folder:
+        folder.sync_tree("images")
+        folder.sync_tree("gone")
+    places = [tmp_path / name for name in ("images", "images/a", "images/a/b")]
+    assert folder.synced == [inode(place) for place in places]
+
+
+def test_a_folder_that_is_there_is_synced_in_its_parent_once(tmp_path):
+    """Another worker, or a run that was killed, may have made it in memory only."""
+    (tmp_path / "images").mkdir()
+    with Witness(tmp_path) as folder:
+        put(folder, "images/x")
+        put(folder, "images/y")
+    assert folder.synced == [inode(tmp_path)]
+
+
+def test_a_job_folder_that_is_there_is_synced_in_its_parent(tmp_path):
+    """The same holds for the job folder."""
+    (tmp_path / "job").mkdir(mode=0o700)
+    Witness.all_synced = []
+    with Witness.make(tmp_path / "job"):
+        assert Witness.all_synced == [inode(tmp_path)]

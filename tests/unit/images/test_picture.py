@@ -150,3 +150,16 @@ def test_looking_twice_gives_the_same(tmp_path):
     with path.open("rb") as source:
         source.seek(99)
         assert examine(source, max_pixels=MAX_PIXELS) == examine(source, max_pixels=MAX_PIXELS)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+@pytest.mark.parametrize("is_progressive", [False, True])
+def test_a_jpeg_cut_anywhere_is_found_out(mode, is_progressive):
+    """Whole of any kind passes; cut at any of a hundred places it does not, though it is decoded at an eighth."""
+    target = io.BytesIO()
+    Image.effect_noise((90, 70), 60).convert(mode).save(target, "JPEG", progressive=is_progressive)
+    whole = target.getvalue()
+    assert (look(whole).width, look(whole).height) == (90, 70)
+    for size in range(30, len(whole) - 2, len(whole) // 100):
+        with pytest.raises(BadImageError):
+            look(whole[:size])

@@ -374,3 +374,26 @@ def test_no_descriptor_is_left_open(folder):
     for number in range(3):
         appended(folder, started(number))
     assert descriptors() == before
+
+
+def test_the_last_batch_is_written_again_before_anything_is_built_on_it(folder):
+    """A killed run may have left it in memory only, where it stays if a sync failed: a further sync proves nothing."""
+    appended(folder, started(1))
+    appended(folder, started(2), failed(2))
+    before, written = text(folder), folder.calls["write"]
+    asyncio.run(_open_and_close(folder))
+    assert folder.calls["write"] == written + 1
+    assert text(folder) == before
+
+
+def test_torn_tails_at_the_same_place_are_all_kept(folder):
+    """A second crash at the same entry does not overwrite what was kept of the first."""
+    for rest in (b'{"v":1,"first', b'{"v":1,"second'):
+        write(folder, b"".join(LINES) + rest)
+        asyncio.run(_open_and_close(folder))
+    assert {path.read_bytes() for path in folder.path.glob("*.torn-*")} == {b'{"v":1,"first', b'{"v":1,"second'}
+
+
+async def _open_and_close(folder):
+    async with journal(folder):
+        pass

@@ -9,7 +9,7 @@ from fakes.ledgers import decided, lines, small_run, started
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchgen.ledger.entry import RunStarted, Unknown, encode
+from batchgen.ledger.entry import RunStarted, Unknown, encode, written_crc
 from batchgen.ledger.replay import find_asked, replay
 
 LINES = lines(small_run())
@@ -228,3 +228,22 @@ def test_find_asked_brings_only_what_was_wanted():
         lines([started(1, asked=msgspec.Raw(b'{"n":1}')), started(2), started(3, asked=msgspec.Raw(b"{}"))])
     )
     assert find_asked(io.BytesIO(data), {1, 2, 99}) == {1: '{"n":1}'}
+
+
+def test_the_last_batch_begins_where_its_time_begins():
+    """Entries of one batch share their time; only the last batch may never have reached the disk."""
+    early, late = lines(small_run()[:5]), []
+    crc = written_crc(early[-1][:-1])
+    for seq, entry in enumerate(small_run()[5:8], 6):
+        line, crc = encode(entry, seq=seq, at="2026-11-20T12:00:01.000Z", crc=crc)
+        late.append(line)
+    assert replay(io.BytesIO(b"".join(early + late)), lambda _: None).batch_offset == len(b"".join(early))
+    assert replay(io.BytesIO(b"".join(early + late) + b"torn"), lambda _: None).batch_offset == len(b"".join(early))
+
+
+def test_only_the_end_of_a_run_closes_a_ledger():
+    """After anything else, a torn tail too, the last run may have been killed."""
+    whole = lines(small_run())
+    assert replay(io.BytesIO(b"".join(whole)), lambda _: None).is_closed
+    assert not replay(io.BytesIO(b"".join(whole[:-1])), lambda _: None).is_closed
+    assert not replay(io.BytesIO(b"".join(whole) + b"torn"), lambda _: None).is_closed
