@@ -44,6 +44,10 @@ ACTIVE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u200b-\u200f\u
 Steps = Sequence[Step]
 
 
+SOON = 2.5
+"""The deadline of answers that never end. A whole group plays at once, so it must outlast the slowest connect."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """An answer and its class. `kind` is a failure kind, or `image`; then `image` are the bytes that must be on disk.

@@ -2,7 +2,7 @@
 
 from fakes.raw_server import Hang, ReadRequest, http
 from faults.bodies import bad, complaint, document, doubt, free, page
-from faults.case import KEY, Case
+from faults.case import KEY, SOON, Case
 
 OPENAI_USER = "image_generation_user_error"
 NO_CHANNEL = "No available channel for model gpt-image-2 under group default"
@@ -84,7 +84,9 @@ BAD_REQUEST = {
     "400 in a page": free("bad_request", 400, page("Bad Request")),
     "400 without a body": free("bad_request", 400, b""),
     "400 cut": Case(kind="bad_request", steps=(http(400, complaint("x" * 50))[:-20],)),
-    "400 that hangs": Case(kind="bad_request", steps=(http(400, complaint("x" * 50))[:-9], Hang), deadline_seconds=0.7),
+    "400 that hangs": Case(
+        kind="bad_request", steps=(http(400, complaint("x" * 50))[:-9], Hang), deadline_seconds=SOON
+    ),
     "400 with an image": free("bad_request", 400, document()),
     "a missing page": free("bad_request", 404, page("Not Found"), words="base_url"),
     "405": free("bad_request", 405, b""),
@@ -181,7 +183,7 @@ DOUBTFUL = (
         "500 with an empty object": doubt(http(500, b"{}")),
         "500 with an image": doubt(http(500, document())),
         "500 cut": doubt(http(500, complaint("x" * 50))[:-20]),
-        "500 that hangs": doubt(http(500, complaint("x" * 50))[:-20], Hang, deadline_seconds=0.7),
+        "500 that hangs": doubt(http(500, complaint("x" * 50))[:-20], Hang, deadline_seconds=SOON),
         "599": doubt(http(599)),
         "a failed generation behind a gateway": doubt(http(504, complaint("x", code="image_generation_failed"))),
         "do_request_failed": doubt(http(500, complaint("x", code="do_request_failed", type="new_api_error"))),

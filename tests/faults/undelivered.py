@@ -22,14 +22,13 @@ from faults.bodies import (
     page,
     text,
 )
-from faults.case import Case
+from faults.case import SOON, Case
 
 DOCUMENT = document()
 OPEN = http(200, framing="close")
 STREAM = event()
 PARTIAL = event("image_generation.partial_image", OTHER, partial_image_index=0)
 GZIP = {"Content-Encoding": "gzip"}
-SOON = 0.7
 
 
 def hangs(*steps, **more) -> Case:
