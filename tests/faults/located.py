@@ -2,7 +2,7 @@
 
 from fakes.raw_server import Flood, Hang, Pause, ReadRequest, Reset, Trickle, http
 from faults.bodies import JPEG, PNG, compressed, document, event, items, page
-from faults.case import Case
+from faults.case import SOON, Case
 
 OPEN = http(200, framing="close")
 HERE = "{URL}/files/1.png"
@@ -96,8 +96,8 @@ PENDING = {
     "reset for ever": pending((ReadRequest(), Reset), connections=9),
     "cut for ever": pending((http(200, PNG)[:-9],)),
     "garbage for ever": pending((b"\x00\xff\r\n\r\n",)),
-    "never an answer": pending((Hang,), deadline_seconds=0.3),
-    "a byte now and then": pending((OPEN, Trickle(PNG, 0.02, endless=True)), deadline_seconds=0.3),
+    "never an answer": pending((Hang,), deadline_seconds=SOON),
+    "a byte now and then": pending((OPEN, Trickle(PNG, 0.02, endless=True)), deadline_seconds=SOON),
     "damage that may pass": Case(
         kind="bad_answer", billed="maybe", hold=True, steps=(at(),), downloads=((http(200, PNG[:900]),),), connections=5
     ),
